@@ -1,0 +1,120 @@
+"""What a pattern keeps: masks, retained score, row optimum and efficacy.
+
+All of it takes `scores: float[rows, channels]`, non-negative importance, and counts a
+*stripe* as M consecutive channels. Channels past the last whole stripe stay dense, and
+count as kept everywhere.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from permviz.core.pattern import NMPattern
+from permviz.core.permutation import Permutation
+from permviz.errors import PermutationError, ScoresError
+
+Scores = NDArray[np.floating]
+
+
+def checked_scores(scores: object) -> Scores:
+    """Return scores as a finite, non-negative float matrix (float32 or float64).
+
+    Raises:
+        ScoresError: not two-dimensional, empty, not numeric, NaN, infinite or negative.
+    """
+    matrix = np.asarray(scores)
+    if matrix.dtype.kind not in "fiub":
+        raise ScoresError(f"Scores of type {matrix.dtype} are not numbers; pass a float matrix.")
+    if matrix.ndim != 2 or matrix.size == 0:
+        raise ScoresError(
+            f"Scores of shape {matrix.shape} cannot be searched: "
+            "a non-empty matrix [rows, channels] is needed."
+        )
+    matrix = matrix.astype(np.float64 if matrix.dtype.itemsize > 4 else np.float32, copy=False)
+    bad = ~np.isfinite(matrix)
+    if bad.any():
+        row, channel = np.argwhere(bad)[0]
+        raise ScoresError(
+            f"Scores hold {int(bad.sum())} NaN or infinite values, the first at row {row}, "
+            f"channel {channel}; repair the weights before searching."
+        )
+    if matrix.min() < 0:
+        raise ScoresError("Scores are negative somewhere; pass importances such as abs(weight).")
+    return matrix
+
+
+def mask(scores: Scores, pattern: NMPattern) -> NDArray[np.bool_]:
+    """Keep the N best of each stripe in each row: bool[rows, channels].
+
+    Ties keep the channel that comes first, so the mask is a function of the scores alone.
+    """
+    rows, channels = scores.shape
+    whole = channels // pattern.m * pattern.m
+    kept = np.ones((rows, channels), dtype=bool)
+    stripes = scores[:, :whole].reshape(rows, -1, pattern.m)
+    ranked = np.argsort(-stripes, axis=2, kind="stable")
+    inside = np.zeros(stripes.shape, dtype=bool)
+    np.put_along_axis(inside, ranked[:, :, : pattern.n], values=True, axis=2)
+    kept[:, :whole] = inside.reshape(rows, whole)
+    return kept
+
+
+def retained(scores: Scores, pattern: NMPattern) -> float:
+    """Sum of the scores that survive the pattern in the given channel order."""
+    rows, channels = scores.shape
+    whole = channels // pattern.m * pattern.m
+    stripes = scores[:, :whole].reshape(rows, -1, pattern.m)
+    best = np.partition(stripes, pattern.m - pattern.n, axis=2)[:, :, pattern.m - pattern.n :]
+    return float(best.sum(dtype=np.float64) + scores[:, whole:].sum(dtype=np.float64))
+
+
+def row_optimum(scores: Scores, pattern: NMPattern) -> float:
+    """Best N/M of each row with no structure: what no permutation can exceed.
+
+    Channels past the last whole stripe stay dense and count in full.
+    """
+    channels = scores.shape[1]
+    whole = channels // pattern.m * pattern.m
+    if whole == 0:
+        return float(scores.sum(dtype=np.float64))
+    drop = whole // pattern.m * (pattern.m - pattern.n)
+    best = np.partition(scores[:, :whole], drop, axis=1)[:, drop:]
+    return float(best.sum(dtype=np.float64) + scores[:, whole:].sum(dtype=np.float64))
+
+
+def efficacy_percent(baseline: float, found: float, optimum: float) -> float:
+    """Share of the possible gain that was found, in percent; 100 where nothing can be gained.
+
+    Source: Pool & Yu 2021, Section 5.1.
+    """
+    room = optimum - baseline
+    if room <= 1e-12 * max(abs(optimum), 1e-300):
+        return 100.0
+    return 100.0 * (found - baseline) / room
+
+
+def efficacy(
+    scores: object,
+    permutation: Permutation | Sequence[int] | NDArray[np.integer],
+    pattern: NMPattern | str = "2:4",
+) -> float:
+    """Efficacy of a permutation of the channels of `scores`, in percent.
+
+    Raises:
+        ScoresError: the scores are unusable.
+        PermutationError: the permutation has another length than the scores have channels.
+    """
+    matrix = checked_scores(scores)
+    moved = permutation if isinstance(permutation, Permutation) else Permutation.of(permutation)
+    parsed = NMPattern.parse(pattern)
+    if len(moved) != matrix.shape[1]:
+        raise PermutationError(
+            f"A permutation of {len(moved)} channels does not fit scores with "
+            f"{matrix.shape[1]} channels."
+        )
+    return efficacy_percent(
+        retained(matrix, parsed),
+        retained(matrix[:, moved.order], parsed),
+        row_optimum(matrix, parsed),
+    )
