@@ -1,0 +1,81 @@
+"""What a search asks of the hardware.
+
+Everything works on `columns: float32[channels, rows]`, one contiguous vector a channel,
+and on `stripes: int64[stripes, m]`, the channels that stand in each stripe. Notation of
+the derivation in `slot_values`: S the scores, i a slot, x a channel.
+"""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Columns = NDArray[np.float32]
+Stripes = NDArray[np.int64]
+Values = NDArray[np.float64]
+
+
+class Kernels(Protocol):
+    """The five questions that local searches ask; answers never depend on threads."""
+
+    def stripe_values(self, columns: Columns, stripes: Stripes, n: int) -> Values:
+        """Retained score of each stripe: float64[stripes]."""
+        ...
+
+    def floors(self, columns: Columns, stripes: Stripes, n: int) -> Columns:
+        """What a slot's stripe keeps in its place when the slot is empty.
+
+        For each slot and row, the n-th largest of the m-1 other values of its stripe.
+
+        Returns:
+            float32[stripes * m, rows]
+        """
+        ...
+
+    def slot_values(self, floors: Columns, columns: Columns) -> Values:
+        """Value of every channel in every slot, up to a constant of the slot.
+
+        Take slot i out of its stripe; let b be the n-th largest of what remains and A the
+        sum of the n-1 largest. With channel x in the slot the stripe keeps exactly
+        sum over rows of A + max(b, S[:, x]), so
+
+            K[i, x] = sum over rows of max(b_i, S[:, x])
+
+        answers every swap question, since A cancels in all gains.
+
+        Returns:
+            float64[slots, channels]
+        """
+        ...
+
+    def swap_round(self, values: Values, order: NDArray[np.int64], m: int) -> Stripes:
+        """The swaps of one greedy round: best first, each stripe in at most one.
+
+        The gain of swapping slots i and j of different stripes is
+        K[i,pj] + K[j,pi] - K[i,pi] - K[j,pj], with p the channels in the slots. Only
+        swaps that gain are made; ties go to the first slots.
+
+        Returns:
+            int64[swaps, 2] slots to swap.
+        """
+        ...
+
+    def pair_gains(
+        self, columns: Columns, stripes: Stripes, pairs: NDArray[np.int64], n: int
+    ) -> tuple[Values, NDArray[np.int64]]:
+        """The best way to share the 2m channels of two stripes, for each pair of stripes.
+
+        Every m-subset of the 2m channels is valued once; the best partition is read from
+        that table.
+
+        Args:
+            columns: float32[channels, rows]
+            stripes: int64[stripes, m]
+            pairs: int64[pairs, 2], indices of stripes.
+            n: how many channels of a stripe survive.
+
+        Returns:
+            float64[pairs] gains over the present sharing and int64[pairs] the rows of
+            `permviz.kernels.subsets.subsets(m)` that reach them.
+        """
+        ...

@@ -1,0 +1,63 @@
+"""Compile the kernels ahead of time, where nobody waits for them.
+
+numba holds the interpreter lock while it compiles, which would freeze a served page. A
+process of its own fills numba's cache on disk; after that this process only loads.
+"""
+
+import subprocess
+import sys
+import threading
+
+import numpy as np
+
+from permviz.errors import StrategyError
+from permviz.kernels.numba_cpu import NumbaKernels
+
+_lock = threading.Lock()
+_compiled = threading.Event()
+
+
+def ready() -> bool:
+    """Whether the kernels are compiled and loaded in this process."""
+    return _compiled.is_set()
+
+
+def ensure() -> None:
+    """Block until the kernels are loaded, compiling them in another process if needed.
+
+    Raises:
+        StrategyError: the compiler failed.
+    """
+    with _lock:
+        if ready():
+            return
+        done = subprocess.run(
+            [sys.executable, "-m", "permviz.kernels.warm"],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            raise StrategyError(
+                f"The search kernels could not be compiled: {done.stderr.strip()[-300:]}"
+            )
+        run_once()
+
+
+def run_once() -> None:
+    """Call every kernel once on tiny inputs, which compiles or loads it."""
+    kernels = NumbaKernels()
+    columns = np.arange(24, dtype=np.float32).reshape(8, 3)
+    order = np.arange(8)
+    pair = np.array([[0, 1]])
+    for n, m in ((2, 4), (1, 4)):
+        stripes = order.reshape(-1, m)
+        kernels.stripe_values(columns, stripes, n)
+        values = kernels.slot_values(kernels.floors(columns, stripes, n), columns)
+        kernels.swap_round(values, order, m)
+        kernels.pair_gains(columns, stripes, pair, n)
+    _compiled.set()
+
+
+if __name__ == "__main__":
+    run_once()

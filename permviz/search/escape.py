@@ -1,0 +1,55 @@
+"""Bounded regressions: leave a local optimum by one random swap, and climb again."""
+
+from typing import Protocol
+
+import numpy as np
+
+from permviz.search.ledger import StripeLedger
+from permviz.search.strategy import Block, Order, Steps
+
+
+class Climber(Protocol):
+    """A greedy search that starts anywhere and stops at a local optimum.
+
+    Attributes:
+        block: what is searched.
+        ledger: values of its orders.
+        order: where the last climb ended.
+    """
+
+    block: Block
+    ledger: StripeLedger
+    order: Order
+
+    def climb(self, order: Order) -> Steps:
+        """Improve `order` until nothing gains."""
+        ...
+
+
+def climb_and_escape(climber: Climber, escapes: int, rng: np.random.Generator) -> Steps:
+    """Climb from the order as given, then `escapes` times from a random swap of the best.
+
+    An escape whose climb ends no higher is taken back, so time is never spent far from
+    the best order found.
+
+    Source: Pool & Yu 2021, Section 4.2 (bounded regressions).
+    """
+    yield from climber.climb(np.arange(climber.block.channels))
+    if climber.block.stripes < 2:
+        return
+    best, reached = climber.order.copy(), climber.ledger.value(climber.order)
+    for _ in range(escapes):
+        yield from climber.climb(_swapped(best, climber.block.pattern.m, rng))
+        value = climber.ledger.value(climber.order)
+        if value > reached:
+            best, reached = climber.order.copy(), value
+
+
+def _swapped(order: Order, m: int, rng: np.random.Generator) -> Order:
+    """Swap one random slot with one of another stripe."""
+    left = int(rng.integers(order.size))
+    right = int(rng.integers(order.size - m))
+    right += m if right >= left // m * m else 0
+    moved = order.copy()
+    moved[[left, right]] = moved[[right, left]]
+    return moved

@@ -1,0 +1,52 @@
+"""What a search returns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from permviz.core.pattern import NMPattern
+from permviz.core.permutation import Permutation
+from permviz.core.score import efficacy_percent
+from permviz.core.trace import SearchTrace
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The best order that one search found, and how it got there.
+
+    Attributes:
+        permutation: the order, `order[new] = old`.
+        retained: retained score of that order.
+        baseline: retained score of the order as given.
+        row_optimum: retained score that nothing can exceed.
+        trace: every improvement.
+        strategy: name of the strategy.
+        params: parameters of the strategy.
+        pattern: the N:M pattern.
+        seed: seed of the random numbers.
+    """
+
+    permutation: Permutation
+    retained: float
+    baseline: float
+    row_optimum: float
+    trace: SearchTrace = field(repr=False)
+    strategy: str
+    params: Mapping[str, object]
+    pattern: NMPattern
+    seed: int
+
+    @property
+    def efficacy(self) -> float:
+        """Share of the possible gain that was found, in percent."""
+        return efficacy_percent(self.baseline, self.retained, self.row_optimum)
+
+    @property
+    def seconds(self) -> float:
+        """Searching time, pauses left out."""
+        return self.trace.finished.seconds
+
+    @property
+    def label(self) -> str:
+        """Strategy with its parameters, as people write it: ``osg(stripes=2, escapes=0)``."""
+        inner = ", ".join(f"{key}={value}" for key, value in self.params.items())
+        return f"{self.strategy}({inner})" if inner else self.strategy

@@ -1,0 +1,220 @@
+"""Run one search: budget, pause, cancel, exact values and the trace.
+
+Blocks of the problem are searched side by side, one step each in turn, every block with
+random numbers of its own, so that a result depends on the seed and not on time unless a
+time budget cuts it short.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from permviz.core.permutation import Permutation
+from permviz.core.problem import SearchProblem
+from permviz.core.trace import Finished, Improved, Reason, SearchEvent, SearchTrace, Started
+from permviz.errors import StrategyError
+from permviz.kernels.protocol import Kernels
+from permviz.search.control import Control
+from permviz.search.ledger import StripeLedger
+from permviz.search.registry import parameters
+from permviz.search.result import SearchResult
+from permviz.search.strategy import Block, Order, Steps, Strategy
+
+Observer = Callable[[SearchEvent], None]
+
+_FREE_EVENTS = 1000
+_EVENT_SECONDS = 0.01
+
+
+def run(
+    problem: SearchProblem,
+    strategy: Strategy,
+    kernels: Kernels,
+    limits: "Limits",
+    on_event: Observer | None = None,
+) -> SearchResult:
+    """Search one problem with one strategy, and return the best order found.
+
+    The best so far is valid at every moment: a search that is cancelled or out of budget
+    returns it. Events reach `on_event` on the calling thread, in order.
+    """
+    search = _Search(problem, strategy, kernels, limits)
+    for event in search.events():
+        if on_event is not None:
+            on_event(event)
+    return search.result()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What bounds a search.
+
+    Attributes:
+        seed: seed of the random numbers, not negative.
+        budget: searching time in seconds, pauses left out; None for no limit.
+        control: pause and cancel from another thread.
+
+    Raises:
+        StrategyError: a negative seed, or a budget that is not a positive number.
+    """
+
+    seed: int = 0
+    budget: float | None = None
+    control: Control = field(default_factory=Control)
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise StrategyError(f"The seed {self.seed} is negative; choose 0 or more.")
+        if self.budget is not None and not 0 < self.budget < float("inf"):
+            raise StrategyError(
+                f"A budget of {self.budget} seconds is not possible; choose a positive number, "
+                "or None for no limit."
+            )
+
+
+class _Stopwatch:
+    """Searching time: the clock with pauses taken out."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._start = time.perf_counter()
+
+    def seconds(self) -> float:
+        return time.perf_counter() - self._start
+
+    def wait_while_paused(self) -> None:
+        if self._control.paused:
+            before = time.perf_counter()
+            self._control.wait()
+            self._start += time.perf_counter() - before
+
+
+class _Part:
+    """One block: its proposals, and the best of them."""
+
+    def __init__(self, slots: Order, block: Block, steps: Steps, kernels: Kernels) -> None:
+        self.slots = slots
+        self.steps = steps
+        self._scale = block.scale
+        self._ledger = StripeLedger(block, kernels)
+        self.best: Order = np.arange(slots.size)
+        self._start = self._value = self._ledger.value(self.best)
+
+    @property
+    def gain(self) -> float:
+        """Retained score won so far, in units of the scores."""
+        return (self._value - self._start) * self._scale
+
+    def offer(self, order: Order) -> bool:
+        """Keep a proposal if it is the best; tells whether it was."""
+        value = self._ledger.value(order)
+        if value <= self._value:
+            return False
+        self.best, self._value = order, value
+        return True
+
+
+class _Search:
+    """The state of one search while it runs."""
+
+    def __init__(
+        self, problem: SearchProblem, strategy: Strategy, kernels: Kernels, limits: Limits
+    ) -> None:
+        self._problem = problem
+        self._strategy = strategy
+        self._limits = limits
+        self._parts = _parts(problem, strategy, kernels, limits.seed)
+        self._watch = _Stopwatch(limits.control)
+        self._recorded: Order = np.arange(problem.channels)
+        self._improvements: list[Improved] = []
+        self._iteration = 0
+        self._started = Started(problem.baseline, problem.row_optimum)
+        self._finished: Finished | None = None
+
+    def events(self) -> Iterator[SearchEvent]:
+        """Search, telling what happens as it happens."""
+        yield self._started
+        pending = False
+        for improved in self._steps():
+            pending = pending or improved
+            if pending and self._worth_an_event():
+                pending = False
+                yield self._improvement()
+        if pending:
+            yield self._improvement()
+        self._finished = Finished(
+            Permutation(self._recorded), self._reason() or "converged", self._iteration,
+            self._watch.seconds(),
+        )  # fmt: skip
+        yield self._finished
+
+    def result(self) -> SearchResult:
+        """The result of a finished search, its retained score computed afresh."""
+        if self._finished is None:
+            raise StrategyError("The search has not finished; run it to its end first.")
+        return SearchResult(
+            permutation=self._finished.permutation,
+            retained=self._problem.retained(self._recorded),
+            baseline=self._started.baseline,
+            row_optimum=self._started.row_optimum,
+            trace=SearchTrace(self._started, tuple(self._improvements), self._finished),
+            strategy=self._strategy.name,
+            params=parameters(self._strategy),
+            pattern=self._problem.pattern,
+            seed=self._limits.seed,
+        )
+
+    def _steps(self) -> Iterator[bool]:
+        """Let each block take a step in turn; yields whether it improved."""
+        active = list(self._parts)
+        while active:
+            for part in tuple(active):
+                self._watch.wait_while_paused()
+                if self._reason() is not None:
+                    return
+                try:
+                    order = next(part.steps)
+                except StopIteration:
+                    active.remove(part)
+                    continue
+                self._iteration += 1
+                yield order is not None and part.offer(order)
+
+    def _reason(self) -> Reason | None:
+        if self._limits.control.cancelled:
+            return "cancelled"
+        budget = self._limits.budget
+        return "budget" if budget is not None and self._watch.seconds() >= budget else None
+
+    def _worth_an_event(self) -> bool:
+        """Thin out improvements once there are many; the last is always recorded."""
+        if len(self._improvements) < _FREE_EVENTS:
+            return True
+        return self._watch.seconds() - self._improvements[-1].seconds >= _EVENT_SECONDS
+
+    def _improvement(self) -> Improved:
+        order = self._recorded.copy()
+        for part in self._parts:
+            order[part.slots] = part.slots[part.best]
+        slots = np.flatnonzero(order != self._recorded)
+        retained = self._started.baseline + sum(part.gain for part in self._parts)
+        event = Improved(self._iteration, self._watch.seconds(), retained, slots, order[slots])
+        self._recorded = order
+        self._improvements.append(event)
+        return event
+
+
+def _parts(
+    problem: SearchProblem, strategy: Strategy, kernels: Kernels, seed: int
+) -> tuple[_Part, ...]:
+    """One part for every block that has at least one whole stripe."""
+    movable = [slots for slots in problem.movable if slots.size]
+    seeds = np.random.SeedSequence(seed).spawn(len(movable))
+    parts: list[_Part] = []
+    for slots, child in zip(movable, seeds, strict=True):
+        block = Block.of(problem.scores[:, slots], problem.pattern)
+        steps = strategy.steps(block, np.random.default_rng(child), kernels)
+        parts.append(_Part(slots, block, steps, kernels))
+    return tuple(parts)

@@ -1,0 +1,95 @@
+"""What a strategy is: parameters, a name, and one generator of orders.
+
+A strategy sees one block of channels, all movable and a whole number of stripes. Blocks
+of a larger problem, budgets and bookkeeping are the runner's.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from permviz.core.pattern import NMPattern
+from permviz.core.score import Scores
+from permviz.errors import StrategyError
+from permviz.kernels.protocol import Columns, Kernels
+
+Order = NDArray[np.int64]
+Steps = Iterator[Order | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Channels that may go anywhere among each other.
+
+    Attributes:
+        columns: float32[channels, rows], a vector a channel, scaled by a power of two.
+        pattern: the N:M pattern; the number of channels is a multiple of m.
+        scale: columns times scale are the scores.
+    """
+
+    columns: Columns = field(repr=False)
+    pattern: NMPattern
+    scale: float
+
+    @classmethod
+    def of(cls, scores: Scores, pattern: NMPattern) -> "Block":
+        """Lay scores out by channel: float[rows, channels] to float32[channels, padded rows].
+
+        Rows are padded with zeros, which add nothing to any sum, to whole vectors and off
+        the powers of two, where all channels would share a few cache lines. Scaling by a
+        power of two keeps float32 scores exact and float64 ones inside float32's range.
+        """
+        rows, channels = scores.shape
+        padded = -(-rows // 16) * 16
+        padded += 16 if padded % 512 == 0 else 0
+        _, exponent = np.frexp(scores.max(initial=0.0))
+        columns = np.zeros((channels, padded), dtype=np.float32)
+        columns[:, :rows] = np.ldexp(scores, -int(exponent)).T
+        columns.setflags(write=False)
+        return cls(columns, pattern, float(np.ldexp(1.0, int(exponent))))
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return len(self.columns)
+
+    @property
+    def stripes(self) -> int:
+        """Number of stripes."""
+        return self.channels // self.pattern.m
+
+
+class Strategy(Protocol):
+    """An anytime search over one block: a frozen dataclass of its parameters.
+
+    Attributes:
+        name: what users call it.
+    """
+
+    name: ClassVar[str]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def steps(self, block: Block, rng: np.random.Generator, kernels: Kernels) -> Steps:
+        """Propose orders, better or worse; the caller keeps the best.
+
+        Yields an int64[channels] order that the caller may keep, or None where nothing is
+        proposed but time has passed. Between two yields lie at most some 50 ms of work, so
+        that budgets, pause and cancel are obeyed. The same `rng` gives the same orders.
+        """
+        ...
+
+
+def at_least(owner: str, parameter: str, value: object, least: int) -> None:
+    """Check an integer parameter when a strategy is built.
+
+    Raises:
+        StrategyError: not an integer, or too small.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise StrategyError(
+            f"{owner}({parameter}={value!r}) is not possible: "
+            f"{parameter} must be a whole number of at least {least}."
+        )

@@ -1,0 +1,213 @@
+"""What every strategy must do, whichever it is."""
+
+from functools import cache
+from itertools import pairwise, permutations
+from threading import Thread
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from permviz.core.pattern import NMPattern
+from permviz.core.problem import SearchProblem
+from permviz.core.score import retained
+from permviz.core.trace import Finished, Improved, Started
+from permviz.errors import StrategyError
+from permviz.kernels.numba_cpu import NumbaKernels
+from permviz.kernels.reference import ReferenceKernels
+from permviz.search.control import Control
+from permviz.search.registry import describe, make, parse, strategies
+from permviz.search.run import search
+from permviz.search.runner import Limits, run
+
+FAST = NumbaKernels()
+STRATEGIES = [
+    "random(count=20)",
+    "channel_swap(escapes=0)",
+    "channel_swap(escapes=20)",
+    "osg(stripes=2, escapes=0)",
+    "osg(stripes=2, escapes=20)",
+    "auto(escapes=5)",
+]
+every_strategy = pytest.mark.parametrize("text", STRATEGIES)
+
+
+def test_the_list_above_covers_the_registry():
+    assert {parse(text).name for text in STRATEGIES} == set(strategies())
+
+
+@st.composite
+def problems(draw):
+    n, m = draw(st.sampled_from([(2, 4), (1, 4), (1, 2), (2, 3), (3, 4)]))
+    rows, channels = draw(st.integers(1, 6)), draw(st.integers(1, 26))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    scores = rng.random((rows, channels)) ** draw(st.integers(0, 6))
+    scores[rng.random(scores.shape) < draw(st.sampled_from([0.0, 0.5, 0.95]))] = 0
+    scores *= draw(st.sampled_from([1.0, 1e-30, 1e30]))
+    cut = draw(st.integers(0, channels))
+    blocks = draw(st.sampled_from([None, [range(cut), range(cut, channels)]]))
+    dtype = draw(st.sampled_from([np.float32, np.float64]))
+    return SearchProblem.of(scores.astype(dtype), NMPattern(n, m), blocks)
+
+
+@every_strategy
+@settings(deadline=None, max_examples=25)
+@given(problem=problems(), seed=st.integers(0, 99))
+def test_results_are_what_they_say(text, problem, seed):
+    events = []
+    result = run(problem, parse(text), FAST, Limits(seed), events.append)
+    order = result.permutation.order
+    assert sorted(order) == list(range(problem.channels))
+    for block in problem.blocks:
+        assert set(order[block]) == set(block)
+    assert np.array_equal(order[problem.remainder], problem.remainder)
+    assert result.retained == pytest.approx(problem.retained(order), rel=1e-12)
+    slack = 1e-6 * problem.scores.sum(dtype=np.float64)
+    assert problem.baseline - slack <= result.retained <= problem.row_optimum + slack
+    assert isinstance(events[0], Started)
+    assert isinstance(events[-1], Finished)
+    assert [e for e in events if isinstance(e, Improved)] == list(result.trace.improvements)
+
+
+@every_strategy
+@settings(deadline=None, max_examples=25)
+@given(problem=problems())
+def test_traces_rise_and_replay(text, problem):
+    result = run(problem, parse(text), FAST, Limits())
+    values = [step.retained for step in result.trace.improvements]
+    assert all(later > earlier for earlier, later in pairwise(values))
+    assert result.trace.replay() == result.permutation
+    for count, value in enumerate(values, start=1):
+        order = result.trace.replay(count).order
+        assert value == pytest.approx(problem.retained(order), rel=1e-5)
+
+
+@every_strategy
+def test_the_same_seed_gives_the_same_order_on_any_threads(text):
+    scores = np.random.default_rng(5).random((64, 512), dtype=np.float32)
+    problem = SearchProblem.of(scores, blocks=[range(300), range(300, 512)])
+    strategy = parse(text)
+    first, second, other = (
+        run(problem, strategy, NumbaKernels(threads), Limits(seed)).permutation
+        for threads, seed in ((1, 1), (2, 1), (1, 2))
+    )
+    assert first == second
+    random = strategy.name == "random" or getattr(strategy, "escapes", 0) > 0
+    assert random or first == other
+
+
+@every_strategy
+def test_reference_and_fast_kernels_lead_to_equal_scores(text):
+    scores = np.random.default_rng(3).integers(0, 50, (9, 24)).astype(np.float32)
+    problem = SearchProblem.of(scores)
+    fast = run(problem, parse(text), FAST, Limits(4))
+    slow = run(problem, parse(text), ReferenceKernels(), Limits(4))
+    assert fast.retained == slow.retained
+
+
+@cache
+def best_by_brute_force(seed, n, m):
+    scores = np.random.default_rng(seed).random((4, 2 * m))
+    orders = (np.array(order) for order in permutations(range(2 * m)) if order[0] == 0)
+    return max(retained(scores[:, order], NMPattern(n, m)) for order in orders)
+
+
+@pytest.mark.parametrize(("n", "m"), [(1, 2), (2, 3), (1, 3)])
+@pytest.mark.parametrize("text", ["osg(stripes=2)", "auto(escapes=20)"])
+@pytest.mark.parametrize("seed", range(5))
+def test_two_stripes_are_solved_exactly(text, n, m, seed):
+    scores = np.random.default_rng(seed).random((4, 2 * m))
+    found = search(scores, text, pattern=NMPattern(n, m))
+    assert found.retained == pytest.approx(best_by_brute_force(seed, n, m))
+
+
+@every_strategy
+def test_a_cancelled_search_keeps_the_best_so_far(text):
+    control = Control()
+    events = []
+
+    def cancel_at_the_first_improvement(event):
+        events.append(event)
+        if isinstance(event, Improved):
+            control.cancel()
+
+    problem = SearchProblem.of(np.random.default_rng(0).random((16, 128)))
+    result = run(
+        problem, parse(text), FAST, Limits(0, None, control), cancel_at_the_first_improvement
+    )
+    assert result.trace.finished.reason == "cancelled"
+    assert len(result.trace.improvements) == 1
+    assert result.retained > result.baseline
+
+
+@every_strategy
+def test_a_spent_budget_ends_the_search_and_says_so(text):
+    problem = SearchProblem.of(np.random.default_rng(0).random((64, 256)))
+    result = run(problem, parse(text), FAST, Limits(0, 1e-9))
+    assert result.trace.finished.reason == "budget"
+    assert result.retained >= result.baseline
+
+
+@every_strategy
+def test_pause_and_resume_change_nothing(text):
+    problem = SearchProblem.of(np.random.default_rng(2).random((16, 64)))
+    control = Control()
+    found = []
+    paused = []
+
+    def pause_once(event):
+        if isinstance(event, Improved) and not paused:
+            paused.append(True)
+            control.pause()
+
+    searching = Thread(
+        target=lambda: found.append(
+            run(problem, parse(text), FAST, Limits(7, None, control), pause_once)
+        )
+    )
+    searching.start()
+    while not paused:
+        searching.join(0.01)
+    assert control.paused
+    searching.join(0.05)
+    assert searching.is_alive()
+    control.resume()
+    searching.join()
+    assert found[0].permutation == run(problem, parse(text), FAST, Limits(7)).permutation
+
+
+@every_strategy
+@pytest.mark.parametrize(
+    "scores",
+    [
+        np.zeros((3, 16)),
+        np.ones((3, 16)),
+        np.ones((1, 1)),
+        np.ones((2, 3)),
+        np.ones((2, 4)),
+        np.full((2, 8), 1e-320),
+        np.full((2, 8), 1e307),
+        np.eye(16, dtype=np.float16),
+    ],
+    ids=["zeros", "constant", "one", "narrow", "one stripe", "denormal", "huge", "half"],
+)
+def test_degenerate_scores_are_defined(text, scores):
+    result = search(scores, text)
+    assert 0 <= result.efficacy <= 100 or result.efficacy == pytest.approx(100)
+    assert len(result.permutation) == scores.shape[1]
+
+
+@every_strategy
+def test_text_and_object_are_the_same(text):
+    strategy = parse(text)
+    assert describe(strategy) == text
+    assert parse(describe(strategy)) == strategy
+    assert make(strategy.name, **strategies()[strategy.name]) == parse(strategy.name)
+
+
+def test_a_pattern_with_too_many_subsets_is_refused_by_pairs_only():
+    scores = np.random.default_rng(0).random((2, 64))
+    with pytest.raises(StrategyError, match="channel_swap"):
+        search(scores, "osg", pattern="2:16")
+    assert search(scores, "auto", pattern="2:16").retained > 0

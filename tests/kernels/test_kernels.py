@@ -1,0 +1,138 @@
+"""Every fast kernel against the obvious one."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from permviz.errors import StrategyError
+from permviz.kernels import subsets, warm
+from permviz.kernels.numba_cpu import NumbaKernels
+from permviz.kernels.reference import ReferenceKernels
+from permviz.kernels.select import cores, select
+
+OBVIOUS = ReferenceKernels()
+PATTERNS = ((2, 4), (1, 4), (3, 4), (1, 2), (2, 3), (1, 5))
+
+
+@pytest.fixture(params=[1, 2], ids=["one thread", "two threads"])
+def fast(request):
+    return NumbaKernels(request.param)
+
+
+@st.composite
+def boards(draw):
+    """Columns, a random order of them, and n and m."""
+    n, m = draw(st.sampled_from(PATTERNS))
+    stripes, rows = draw(st.integers(2, 6)), draw(st.sampled_from([1, 3, 16, 130, 530]))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    columns = rng.random((stripes * m, rows), dtype=np.float32)
+    if draw(st.booleans()):
+        columns[rng.random(columns.shape) < 0.6] = 0
+    return columns, rng.permutation(stripes * m), n, m
+
+
+@settings(deadline=None, max_examples=60)
+@given(boards())
+def test_every_kernel_agrees_with_the_obvious_one(board):
+    columns, order, n, m = board
+    stripes, fast = order.reshape(-1, m), NumbaKernels()
+    assert np.allclose(
+        fast.stripe_values(columns, stripes, n), OBVIOUS.stripe_values(columns, stripes, n), 1e-5
+    )
+    floors = fast.floors(columns, stripes, n)
+    assert np.array_equal(floors, OBVIOUS.floors(columns, stripes, n))
+    values = OBVIOUS.slot_values(floors, columns)
+    assert np.allclose(fast.slot_values(floors, columns), values, 1e-5)
+    assert np.array_equal(fast.swap_round(values, order, m), OBVIOUS.swap_round(values, order, m))
+    pairs = np.argwhere(np.triu(np.ones((len(stripes), len(stripes))), 1))
+    gains, _ = fast.pair_gains(columns, stripes, pairs, n)
+    assert np.allclose(gains, OBVIOUS.pair_gains(columns, stripes, pairs, n)[0], atol=1e-3)
+
+
+@settings(deadline=None, max_examples=40)
+@given(boards())
+def test_slot_values_predict_every_swap_exactly(board):
+    columns, order, n, m = board
+    stripes = order.reshape(-1, m)
+    values = OBVIOUS.slot_values(OBVIOUS.floors(columns, stripes, n), columns)
+    before = OBVIOUS.stripe_values(columns, stripes, n).sum()
+    i, j = 0, m
+    moved = order.copy()
+    moved[[i, j]] = moved[[j, i]]
+    after = OBVIOUS.stripe_values(columns, moved.reshape(-1, m), n).sum()
+    gain = values[i, order[j]] + values[j, order[i]] - values[i, order[i]] - values[j, order[j]]
+    assert gain == pytest.approx(after - before, abs=1e-3)
+
+
+@settings(deadline=None, max_examples=40)
+@given(boards())
+def test_pair_choices_reach_the_gain_they_promise(board):
+    columns, order, n, m = board
+    stripes = order.reshape(-1, m)
+    gains, choices = NumbaKernels().pair_gains(columns, stripes, np.array([[0, 1]]), n)
+    one, other = subsets.halves(m, int(choices[0]))
+    shared = stripes[:2].ravel()[np.stack([one, other])]
+    before = OBVIOUS.stripe_values(columns, stripes[:2], n).sum()
+    after = OBVIOUS.stripe_values(columns, shared, n).sum()
+    assert after - before == pytest.approx(gains[0], abs=1e-3)
+    assert gains[0] >= 0
+
+
+def test_answers_do_not_depend_on_threads(fast):
+    rng = np.random.default_rng(0)
+    columns, order = rng.random((512, 96), dtype=np.float32), rng.permutation(512)
+    stripes = order.reshape(-1, 4)
+    pairs = np.argwhere(np.triu(np.ones((128, 128)), 1))
+    one = NumbaKernels(1)
+    floors = one.floors(columns, stripes, 2)
+    values = one.slot_values(floors, columns)
+    assert np.array_equal(fast.slot_values(floors, columns), values)
+    assert np.array_equal(fast.swap_round(values, order, 4), one.swap_round(values, order, 4))
+    for mine, theirs in zip(
+        fast.pair_gains(columns, stripes, pairs, 2),
+        one.pair_gains(columns, stripes, pairs, 2),
+        strict=True,
+    ):
+        assert np.array_equal(mine, theirs)
+
+
+def test_many_rows_do_not_drown_small_gains():
+    rows = 100_000
+    columns = np.full((2, rows), 0.7, dtype=np.float32)
+    columns[1, 0] += np.float32(0.25)
+    values = NumbaKernels().slot_values(np.zeros((1, rows), dtype=np.float32), columns)
+    assert values[0, 1] - values[0, 0] == pytest.approx(0.25, abs=0.01)
+
+
+def test_subsets_pair_up_with_their_complements():
+    for m in (1, 2, 3, 4, 5):
+        listed = subsets.subsets(m)
+        assert len(listed) == subsets.count(m)
+        for choice in range(len(listed) // 2):
+            one, other = subsets.halves(m, choice)
+            assert sorted([*one, *other]) == list(range(2 * m))
+
+
+def test_only_known_devices_are_selected():
+    assert select("cpu", threads=1) is select("auto", threads=1)
+    assert cores() >= 1
+    with pytest.raises(StrategyError, match="'tpu'"):
+        select("tpu")
+
+
+def test_warming_loads_the_kernels(monkeypatch):
+    warm.ensure()
+    assert warm.ready()
+    monkeypatch.setattr(warm, "_compiled", type(warm._compiled)())
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(StrategyError, match="could not be compiled"):
+        warm.ensure()
+
+
+def test_warming_runs_as_a_module():
+    done = subprocess.run([sys.executable, "-m", "permviz.kernels.warm"], check=False)
+    assert done.returncode == 0

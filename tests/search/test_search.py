@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+
+from permviz.errors import PatternError, ScoresError, StrategyError
+from permviz.search.channel_swap import ChannelSwap
+from permviz.search.registry import make, parse
+from permviz.search.run import search
+from permviz.search.runner import Limits
+
+# Efficacies of the reference implementation, mean of numpy RandomState seeds 0 to 11,
+# uniform scores of 64 rows and 128 channels.
+REFERENCE = {
+    "channel_swap(escapes=0)": 47.4518,
+    "channel_swap(escapes=100)": 47.7964,
+    "osg(stripes=2, escapes=0)": 48.2469,
+    "osg(stripes=2, escapes=100)": 48.5275,
+}
+
+
+@pytest.mark.parametrize("text", REFERENCE)
+def test_the_mean_of_the_published_matrices_is_the_reference_s(text):
+    found = [search(np.random.RandomState(seed).rand(64, 128), text).efficacy for seed in range(12)]
+    assert np.mean(found) == pytest.approx(REFERENCE[text], abs=0.5)
+
+
+def test_auto_is_at_least_as_good_as_what_it_is_made_of():
+    scores = [np.random.RandomState(seed).rand(64, 128) for seed in range(6)]
+    means = {
+        text: np.mean([search(s, text).efficacy for s in scores])
+        for text in ("auto", "channel_swap(escapes=100)")
+    }
+    assert means["auto"] > means["channel_swap(escapes=100)"]
+
+
+def test_a_strategy_can_be_given_in_three_ways():
+    scores = np.random.default_rng(0).random((8, 32))
+    results = [
+        search(scores, "channel_swap", escapes=3),
+        search(scores, "channel_swap(escapes=3)"),
+        search(scores, ChannelSwap(3)),
+    ]
+    assert len({result.permutation for result in results}) == 1
+    assert results[0].label == "channel_swap(escapes=3)"
+    assert results[0].params == {"escapes": 3}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("anneal_wildly", "choose one of auto"),
+        ("osg(stripes=7)", "osg\\(stripes=2\\)"),
+        ("osg(depth=2)", "no parameter 'depth'"),
+        ("channel_swap(escapes=-1)", "at least 0"),
+        ("channel_swap(escapes=1.5)", "whole number"),
+        ("channel_swap(escapes=True)", "whole number"),
+        ("random(count=0)", "at least 1"),
+        ("channel_swap(3)", "cannot be read"),
+        ("__import__('os').system('true')", "cannot be read"),
+        ("channel_swap(escapes=open('x'))", "cannot be read"),
+        ("channel_swap(**{})", "no parameter"),
+        ("", "cannot be read"),
+        ("(" * 500, "cannot be read"),
+    ],
+)
+def test_unreadable_strategies_are_refused(text, message):
+    with pytest.raises(StrategyError, match=message):
+        parse(text)
+
+
+def test_parameters_do_not_go_with_an_object():
+    with pytest.raises(StrategyError, match="escapes"):
+        search(np.ones((1, 4)), ChannelSwap(), escapes=2)
+    with pytest.raises(StrategyError, match="no strategy 'nothing'"):
+        make("nothing")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"pattern": "4:2"}, PatternError),
+        ({"scores": [[np.nan] * 4]}, ScoresError),
+        ({"seed": -1}, StrategyError),
+        ({"budget": 0}, StrategyError),
+        ({"budget": float("nan")}, StrategyError),
+        ({"device": "abacus"}, StrategyError),
+        ({"blocks": [[0, 1], [1]]}, ScoresError),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, error):
+    with pytest.raises(error):
+        search(**{"scores": np.ones((2, 4)), **arguments})
+
+
+def test_limits_default_to_none():
+    assert Limits().budget is None
+
+
+def test_channels_stay_in_their_blocks_and_the_remainder_stays_dense():
+    scores = np.random.default_rng(0).random((5, 22))
+    result = search(scores, "auto", blocks=[range(9), range(9, 22)])
+    order = result.permutation.order
+    assert set(order[:9]) == set(range(9))
+    assert order[8] == 8
+    assert order[21] == 21
