@@ -1,0 +1,46 @@
+"""What a user asks of the searches of a model."""
+
+from dataclasses import dataclass
+
+from permviz.core.pattern import NMPattern
+from permviz.errors import StrategyError
+from permviz.search.registry import describe, parse
+from permviz.search.runner import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """Which strategies search, for which pattern, and for how long.
+
+    Attributes:
+        strategies: texts such as ``osg(stripes=2, escapes=100)``; every one searches every
+            channel group. Stored with all parameters named, each once.
+        pattern: the N:M pattern, as text or parsed.
+        seed: seed of the random numbers.
+        budget: seconds for one strategy over the whole model, shared out over the groups
+            by their size; None lets every search converge.
+        importance: name of the importance that scores the weights.
+
+    Raises:
+        StrategyError: no strategy, an unknown one, or an impossible seed or budget.
+        PatternError: the pattern is not N:M.
+    """
+
+    strategies: tuple[str, ...] = ("auto",)
+    pattern: NMPattern | str = "2:4"
+    seed: int = 0
+    budget: float | None = None
+    importance: str = "magnitude"
+
+    def __post_init__(self) -> None:
+        named = tuple(dict.fromkeys(describe(parse(text)) for text in self.strategies))
+        if not named:
+            raise StrategyError("No strategy is chosen; choose at least one, for example auto.")
+        Limits(self.seed, self.budget)
+        object.__setattr__(self, "strategies", named)
+        object.__setattr__(self, "pattern", NMPattern.parse(self.pattern))
+
+    @property
+    def nm(self) -> NMPattern:
+        """The parsed pattern."""
+        return NMPattern.parse(self.pattern)

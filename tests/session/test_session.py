@@ -1,0 +1,222 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+
+from permviz.core.trace import Improved
+from permviz.errors import PatternError, SessionError, StrategyError
+from permviz.session.budget import SharedBudget
+from permviz.session.events import (
+    SearchDone,
+    SearchFailed,
+    SearchMoved,
+    SearchQueued,
+    StatusChanged,
+)
+from permviz.session.plan import plan, session_plan
+from permviz.session.session import Session
+from permviz.session.settings import SearchSettings
+
+BOTH = ("channel_swap(escapes=5)", "osg(stripes=2, escapes=0)")
+
+
+def finished(graph, **settings):
+    session = Session(graph, SearchSettings(**{"strategies": BOTH, **settings}))
+    session.start()
+    assert session.wait(60)
+    session.close()
+    return session
+
+
+def test_every_group_is_searched_with_every_strategy(chain):
+    session = finished(chain)
+    assert session.status == "finished"
+    assert set(session.results) == {(g, s) for g in ("b", "c") for s in BOTH}
+    assert session.progress.done == session.progress.total == 4
+    assert session.progress.fraction == 1
+    assert not session.progress.running
+    for (name, _), result in session.results.items():
+        problem = session.problems[name]
+        assert result.retained == pytest.approx(problem.retained(result.permutation.order))
+        assert result.retained > problem.baseline
+
+
+def test_the_log_tells_all_in_order_and_observers_see_the_same(chain):
+    session = Session(chain, SearchSettings(BOTH))
+    seen = []
+    unsubscribe = session.subscribe(seen.append)
+    session.start()
+    session.wait()
+    session.close()
+    unsubscribe()
+    assert seen == list(session.events)
+    assert [e.status for e in seen if isinstance(e, StatusChanged)] == ["running", "finished"]
+    assert sum(isinstance(e, SearchQueued) for e in seen) == 4
+    assert sum(isinstance(e, SearchDone) for e in seen) == 4
+    moved = [
+        e.event
+        for e in seen
+        if isinstance(e, SearchMoved) and (e.group, e.strategy) == ("c", BOTH[0])
+    ]
+    trace = session.results["c", BOTH[0]].trace
+    assert [e for e in moved if isinstance(e, Improved)] == list(trace.improvements)
+
+
+def test_the_number_of_workers_changes_nothing(chain):
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(4) as four:
+        sessions = [Session(chain, SearchSettings(BOTH), executor=pool) for pool in (one, four)]
+        for session in sessions:
+            session.start()
+            session.wait()
+    first, second = (
+        {key: result.permutation for key, result in session.results.items()} for session in sessions
+    )
+    assert first == second
+
+
+class Gate:
+    """Holds the searches of a session at their first improvement."""
+
+    def __init__(self, session):
+        self.reached, self.open = threading.Event(), threading.Event()
+        session.subscribe(self)
+
+    def __call__(self, event):
+        if isinstance(event, SearchMoved) and isinstance(event.event, Improved):
+            self.reached.set()
+            self.open.wait(30)
+
+
+def test_cancel_keeps_what_was_found(chain):
+    with ThreadPoolExecutor(1) as pool:
+        session = Session(chain, SearchSettings(BOTH), executor=pool)
+        gate = Gate(session)
+        session.start()
+        assert gate.reached.wait(30)
+        session.cancel()
+        assert session.status == "cancelled"
+        gate.open.set()
+        assert session.wait(30)
+    assert len(session.results) == 1
+    ((name, _), result) = next(iter(session.results.items()))
+    assert result.trace.finished.reason == "cancelled"
+    assert session_plan(session).by_group[name].retained > session.problems[name].baseline
+
+
+def test_pause_holds_and_resume_leads_to_the_same_end(chain):
+    with ThreadPoolExecutor(1) as pool:
+        session = Session(chain, SearchSettings(BOTH), executor=pool)
+        gate = Gate(session)
+        session.start()
+        assert gate.reached.wait(30)
+        session.pause()
+        gate.open.set()
+        assert session.status == "paused"
+        assert not session.wait(0.05)
+        session.resume()
+        assert session.wait(60)
+    unbroken = finished(chain)
+    assert {k: r.permutation for k, r in session.results.items()} == {
+        k: r.permutation for k, r in unbroken.results.items()
+    }
+
+
+def test_a_paused_session_can_be_cancelled_and_closed(chain):
+    session = Session(chain, SearchSettings(("random(count=100000000)",)))
+    session.start()
+    session.pause()
+    session.close()
+    assert session.status == "cancelled"
+    assert session.wait(0)
+
+
+def test_best_orders_are_of_the_whole_group_at_any_time(chain):
+    session = finished(chain)
+    assert set(session.best()) == set(session.results)
+    assert len(session.best()["b", BOTH[0]]) == 16
+
+
+def test_a_failing_search_is_told_and_the_others_go_on(chain):
+    session = finished(chain, strategies=("osg", "channel_swap"), pattern="2:16")
+    failed = [event for event in session.events if isinstance(event, SearchFailed)]
+    assert {event.strategy for event in failed} == {"osg(stripes=2, escapes=0)"}
+    assert "channel_swap" in failed[0].message
+    assert session.status == "finished"
+
+
+def test_a_session_runs_once(chain):
+    session = finished(chain)
+    with pytest.raises(SessionError, match="finished already"):
+        session.start()
+
+
+def test_a_model_with_nothing_to_search_says_so(chain):
+    session = Session(chain, SearchSettings(pattern="2:64"))
+    with pytest.raises(SessionError, match="No channel group"):
+        session.start()
+    assert set(session.skipped) == {"b", "c"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"strategies": ()}, StrategyError),
+        ({"strategies": ("nothing",)}, StrategyError),
+        ({"pattern": "4:4"}, PatternError),
+        ({"seed": -1}, StrategyError),
+        ({"budget": -1.0}, StrategyError),
+    ],
+)
+def test_impossible_settings_are_refused(settings, error):
+    with pytest.raises(error):
+        SearchSettings(**settings)
+
+
+def test_strategies_are_named_in_full_and_once():
+    assert SearchSettings(("osg", "osg(stripes=2)", "random")).strategies == (
+        "osg(stripes=2, escapes=0)",
+        "random(count=100)",
+    )
+
+
+def test_a_budget_is_shared_by_price_and_what_is_left_goes_on():
+    budget = SharedBudget(10.0, [3.0, 1.0], workers=1)
+    assert budget.take(3.0) == pytest.approx(7.5)
+    budget.give_back(5.0)
+    assert budget.take(1.0) == pytest.approx(7.5)
+    assert SharedBudget(10.0, [9.0, 1.0], workers=2).take(9.0) == 10.0
+
+
+def test_a_tiny_budget_still_ends(chain):
+    session = finished(chain, strategies=("random(count=100000000)",), budget=0.05)
+    assert {r.trace.finished.reason for r in session.results.values()} == {"budget"}
+
+
+def test_the_plan_takes_the_best_of_each_group(chain):
+    session = finished(chain)
+    best = session_plan(session)
+    for name, planned in best.by_group.items():
+        assert planned.retained == max(session.results[name, s].retained for s in BOTH)
+    assert best.provenance["strategies"] == list(BOTH)
+    one = session_plan(session, BOTH[1])
+    assert {planned.strategy for planned in one.by_group.values()} == {BOTH[1]}
+    mixed = session_plan(session, {"b": BOTH[0], "c": BOTH[1]})
+    assert mixed.by_group["b"].strategy == BOTH[0]
+    for wrong in ("auto", {"z": BOTH[0]}, {"b": "auto"}):
+        with pytest.raises(SessionError, match="choose one of"):
+            session_plan(session, wrong)
+
+
+def test_the_planned_model_computes_the_same(chain):
+    from permviz.graph.apply import apply
+
+    found = plan(chain, "channel_swap")
+    x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    permuted = apply(chain.model, found)
+    assert not torch.equal(permuted.c.weight, chain.model.c.weight)
+    assert torch.allclose(permuted(x), chain.model(x), atol=1e-4)
+    assert np.array_equal(
+        permuted.b.weight.detach().numpy().shape, chain.model.b.weight.detach().numpy().shape
+    )
