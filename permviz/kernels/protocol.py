@@ -5,18 +5,38 @@ and on `stripes: int64[stripes, m]`, the channels that stand in each stripe. Not
 the derivation in `slot_values`: S the scores, i a slot, x a channel.
 """
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from permviz.core.pattern import NMPattern
 
 Columns = NDArray[np.float32]
 Stripes = NDArray[np.int64]
 Values = NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """What one call of block annealing does.
+
+    Attributes:
+        opened: stripes that are opened in a round, one slot in each; at least 2.
+        swaps: Metropolis swaps on the table of a round.
+        temperature: in units of the columns' sums; 0 accepts gains only.
+        count: how many rounds.
+    """
+
+    opened: int
+    swaps: int
+    temperature: float
+    count: int
+
+
 class Kernels(Protocol):
-    """The five questions that local searches ask; answers never depend on threads."""
+    """The questions that local searches ask; answers never depend on threads."""
 
     def stripe_values(self, columns: Columns, stripes: Stripes, n: int) -> Values:
         """Retained score of each stripe: float64[stripes]."""
@@ -77,5 +97,27 @@ class Kernels(Protocol):
         Returns:
             float64[pairs] gains over the present sharing and int64[pairs] the rows of
             `permviz.kernels.subsets.subsets(m)` that reach them.
+        """
+        ...
+
+    def anneal(
+        self,
+        columns: Columns,
+        orders: NDArray[np.int64],
+        pattern: NMPattern,
+        rounds: Rounds,
+        states: NDArray[np.uint64],
+    ) -> None:
+        """Rearrange each chain by block annealing, in place.
+
+        A round opens one random slot in each of some random stripes and swaps the opened
+        channels by Metropolis' rule on the table of their values.
+
+        Args:
+            columns: float32[channels, rows]
+            orders: int64[chains, channels], changed in place.
+            pattern: the N:M pattern.
+            rounds: what to do.
+            states: uint64[chains, 1], the random numbers of each chain, advanced in place.
         """
         ...

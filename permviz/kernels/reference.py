@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from permviz.kernels.protocol import Columns, Stripes, Values
+from permviz.core.pattern import NMPattern
+from permviz.kernels.protocol import Columns, Rounds, Stripes, Values
 from permviz.kernels.subsets import subsets
 
 
@@ -56,3 +57,66 @@ class ReferenceKernels:
             choices[index] = shared.argmax()
             gains[index] = shared[choices[index]] - shared[0]
         return gains, choices
+
+    def anneal(
+        self,
+        columns: Columns,
+        orders: NDArray[np.int64],
+        pattern: NMPattern,
+        rounds: Rounds,
+        states: NDArray[np.uint64],
+    ) -> None:
+        """Draw, value and swap one chain after the other, with Python's own integers."""
+        for order, state in zip(orders, states, strict=True):
+            random = _SplitMix(state)
+            names = list(range(order.size // pattern.m))
+            for _ in range(rounds.count):
+                self._open_and_swap(columns, order, names, pattern, rounds, random)
+
+    def _open_and_swap(
+        self,
+        columns: Columns,
+        order: NDArray[np.int64],
+        names: list[int],
+        pattern: NMPattern,
+        rounds: Rounds,
+        random: "_SplitMix",
+    ) -> None:
+        slots: list[int] = []
+        for seat in range(rounds.opened):
+            pick = seat + random.below(len(names) - seat)
+            names[seat], names[pick] = names[pick], names[seat]
+            slots.append(names[seat] * pattern.m + random.below(pattern.m))
+        stripes = order.reshape(-1, pattern.m)
+        floors = self.floors(columns, stripes, pattern.n)[slots]
+        values = self.slot_values(floors, columns[order[slots]])
+        seats = list(range(rounds.opened))
+        for _ in range(rounds.swaps):
+            a, b = random.below(len(seats)), random.below(len(seats) - 1)
+            b += b >= a
+            gain = values[a, seats[b]] + values[b, seats[a]]
+            gain = gain - values[a, seats[a]] - values[b, seats[b]]
+            heat = rounds.temperature
+            if gain >= 0 or (heat > 0 and random.uniform() < np.exp(gain / heat)):
+                seats[a], seats[b] = seats[b], seats[a]
+        order[slots] = order[slots][seats]
+
+
+class _SplitMix:
+    """SplitMix64 on a state that lives in an array.
+
+    Source: Steele, Lea and Flood 2014.
+    """
+
+    def __init__(self, state: NDArray[np.uint64]) -> None:
+        self._state = state
+
+    def uniform(self) -> float:
+        bits = (int(self._state[0]) + 0x9E3779B97F4A7C15) % 2**64
+        self._state[0] = bits
+        bits = (bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+        bits = (bits ^ (bits >> 27)) * 0x94D049BB133111EB % 2**64
+        return ((bits ^ (bits >> 31)) >> 11) * 2.0**-53
+
+    def below(self, count: int) -> int:
+        return int(self.uniform() * count)

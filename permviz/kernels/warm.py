@@ -10,8 +10,10 @@ import threading
 
 import numpy as np
 
+from permviz.core.pattern import NMPattern
 from permviz.errors import StrategyError
 from permviz.kernels.numba_cpu import NumbaKernels
+from permviz.kernels.protocol import Rounds
 
 _lock = threading.Lock()
 _compiled = threading.Event()
@@ -56,6 +58,8 @@ def run_once() -> None:
         values = kernels.slot_values(kernels.floors(columns, stripes, n), columns)
         kernels.swap_round(values, order, m)
         kernels.pair_gains(columns, stripes, pair, n)
+        state = np.zeros((1, 1), dtype=np.uint64)
+        kernels.anneal(columns, order[None].copy(), NMPattern(n, m), Rounds(2, 1, 1.0, 1), state)
     _compiled.set()
 
 

@@ -5,7 +5,6 @@ gain of each of the C^2 / 2 swaps is four look-ups. After a round only the slots
 touched stripes get new lines in K; the rest of the table stays true.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -72,7 +71,7 @@ class SwapClimber:
             self.order, reached = moved, value
             yield moved.copy()
 
-    def _retable(self) -> Iterator[None]:
+    def _retable(self) -> Steps:
         """Bring the lines of K up to date whose stripe is not what it was."""
         m = self.block.pattern.m
         stale = (self._tabled != self.order).reshape(-1, m).any(axis=1)

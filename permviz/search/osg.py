@@ -4,7 +4,6 @@ Each m-subset of the 2m channels of a pair of stripes is valued once (70 subsets
 and the best of the 35 partitions is read from that table.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -92,7 +91,7 @@ class PairClimber:
             self.order, reached = moved, value
             yield moved.copy()
 
-    def _retable(self) -> Iterator[None]:
+    def _retable(self) -> Steps:
         """Value again every pair with a stripe that is not what it was."""
         m = self.block.pattern.m
         held = self.order.reshape(-1, m)

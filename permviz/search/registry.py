@@ -7,6 +7,8 @@ from importlib.metadata import entry_points
 from typing import Any, cast
 
 from permviz.errors import StrategyError
+from permviz.search.anneal import Anneal
+from permviz.search.assignment import Assignment
 from permviz.search.auto import Auto
 from permviz.search.channel_swap import ChannelSwap
 from permviz.search.osg import StripeGroups
@@ -15,7 +17,14 @@ from permviz.search.strategy import Strategy
 
 ENTRY_POINTS = "permviz.strategies"
 
-_OURS: tuple[type[Strategy], ...] = (Auto, ChannelSwap, StripeGroups, RandomOrders)
+_OURS: tuple[type[Strategy], ...] = (
+    Auto,
+    ChannelSwap,
+    StripeGroups,
+    Assignment,
+    Anneal,
+    RandomOrders,
+)
 
 
 @cache

@@ -96,7 +96,8 @@ class _Part:
 
     def __init__(self, slots: Order, block: Block, steps: Steps, kernels: Kernels) -> None:
         self.slots = slots
-        self.steps = steps
+        self._steps = steps
+        self._begun = False
         self._scale = block.scale
         self._ledger = StripeLedger(block, kernels)
         self.best: Order = np.arange(slots.size)
@@ -106,6 +107,13 @@ class _Part:
     def gain(self) -> float:
         """Retained score won so far, in units of the scores."""
         return (self._value - self._start) * self._scale
+
+    def step(self, spent: float | None) -> Order | None:
+        """Let the strategy work until its next yield; StopIteration when it is through."""
+        if self._begun:
+            return self._steps.send(spent)
+        self._begun = True
+        return next(self._steps)
 
     def offer(self, order: Order) -> bool:
         """Keep a proposal if it is the best; tells whether it was."""
@@ -175,12 +183,16 @@ class _Search:
                 if self._reason() is not None:
                     return
                 try:
-                    order = next(part.steps)
+                    order = part.step(self._spent())
                 except StopIteration:
                     active.remove(part)
                     continue
                 self._iteration += 1
                 yield order is not None and part.offer(order)
+
+    def _spent(self) -> float | None:
+        budget = self._limits.budget
+        return None if budget is None else min(1.0, self._watch.seconds() / budget)
 
     def _reason(self) -> Reason | None:
         if self._limits.control.cancelled:

@@ -4,7 +4,7 @@ A strategy sees one block of channels, all movable and a whole number of stripes
 of a larger problem, budgets and bookkeeping are the runner's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -17,7 +17,7 @@ from permviz.errors import StrategyError
 from permviz.kernels.protocol import Columns, Kernels
 
 Order = NDArray[np.int64]
-Steps = Iterator[Order | None]
+Steps = Generator[Order | None, float | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +77,9 @@ class Strategy(Protocol):
 
         Yields an int64[channels] order that the caller may keep, or None where nothing is
         proposed but time has passed. Between two yields lie at most some 50 ms of work, so
-        that budgets, pause and cancel are obeyed. The same `rng` gives the same orders.
+        that budgets, pause and cancel are obeyed. Every yield is answered with the share of
+        the time budget that is spent, 0 to 1, or None where there is no budget; then the
+        same `rng` gives the same orders.
         """
         ...
 

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from permviz.core.pattern import NMPattern
 from permviz.errors import StrategyError
 from permviz.kernels import subsets, warm
 from permviz.kernels.numba_cpu import NumbaKernels
+from permviz.kernels.protocol import Rounds
 from permviz.kernels.reference import ReferenceKernels
 from permviz.kernels.select import cores, select
 
@@ -98,6 +100,22 @@ def test_answers_do_not_depend_on_threads(fast):
         strict=True,
     ):
         assert np.array_equal(mine, theirs)
+
+
+@settings(deadline=None, max_examples=30)
+@given(boards(), st.sampled_from([0.0, 0.3, 5.0]), st.integers(0, 2**63))
+def test_annealing_draws_and_swaps_like_the_obvious_one(board, temperature, seed):
+    columns, order, n, m = board
+    # Whole numbers are summed without rounding, so both must decide alike.
+    columns = np.floor(columns * 50).astype(np.float32)
+    rounds = Rounds(min(3, len(order) // m), 5, temperature, 7)
+    found = []
+    for kernels in (NumbaKernels(), OBVIOUS):
+        orders, states = np.stack([order, order]), np.array([[seed], [seed + 1]], dtype=np.uint64)
+        kernels.anneal(columns, orders, NMPattern(n, m), rounds, states)
+        found.append((orders.tolist(), states.tolist()))
+    assert found[0] == found[1]
+    assert sorted(found[0][0][0]) == list(range(len(order)))
 
 
 def test_many_rows_do_not_drown_small_gains():
