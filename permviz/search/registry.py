@@ -11,6 +11,8 @@ from permviz.search.anneal import Anneal
 from permviz.search.assignment import Assignment
 from permviz.search.auto import Auto
 from permviz.search.channel_swap import ChannelSwap
+from permviz.search.enumeration import Enumeration
+from permviz.search.exact import Exact
 from permviz.search.osg import StripeGroups
 from permviz.search.random_orders import RandomOrders
 from permviz.search.strategy import Strategy
@@ -23,6 +25,8 @@ _OURS: tuple[type[Strategy], ...] = (
     StripeGroups,
     Assignment,
     Anneal,
+    Exact,
+    Enumeration,
     RandomOrders,
 )
 

@@ -32,17 +32,18 @@ STRATEGIES = [
     "anneal(opened=4, sweeps=30, chains=2, hot=0.2, cold=0.06)",
     "auto(escapes=5)",
 ]
+SMALL = ["exact", "enumerate"]  # for a few channels, and refused for more
 every_strategy = pytest.mark.parametrize("text", STRATEGIES)
 
 
 def test_the_list_above_covers_the_registry():
-    assert {parse(text).name for text in STRATEGIES} == set(strategies())
+    assert {parse(text).name for text in [*STRATEGIES, *SMALL]} == set(strategies())
 
 
 @st.composite
-def problems(draw):
+def problems(draw, most=26):
     n, m = draw(st.sampled_from([(2, 4), (1, 4), (1, 2), (2, 3), (3, 4)]))
-    rows, channels = draw(st.integers(1, 6)), draw(st.integers(1, 26))
+    rows, channels = draw(st.integers(1, 6)), draw(st.integers(1, most))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     scores = rng.random((rows, channels)) ** draw(st.integers(0, 6))
     scores[rng.random(scores.shape) < draw(st.sampled_from([0.0, 0.5, 0.95]))] = 0
@@ -57,6 +58,18 @@ def problems(draw):
 @settings(deadline=None, max_examples=25)
 @given(problem=problems(), seed=st.integers(0, 99))
 def test_results_are_what_they_say(text, problem, seed):
+    check_result(problem, text, seed)
+
+
+@pytest.mark.parametrize("text", SMALL)
+@settings(deadline=None, max_examples=25)
+@given(problem=problems(most=12))
+def test_small_results_and_traces_are_what_they_say(text, problem):
+    check_result(problem, text, 0)
+    check_trace(problem, text)
+
+
+def check_result(problem, text, seed):
     events = []
     result = run(problem, parse(text), FAST, Limits(seed), events.append)
     order = result.permutation.order
@@ -76,6 +89,10 @@ def test_results_are_what_they_say(text, problem, seed):
 @settings(deadline=None, max_examples=25)
 @given(problem=problems())
 def test_traces_rise_and_replay(text, problem):
+    check_trace(problem, text)
+
+
+def check_trace(problem, text):
     result = run(problem, parse(text), FAST, Limits())
     values = [step.retained for step in result.trace.improvements]
     assert all(later > earlier for earlier, later in pairwise(values))
