@@ -1,0 +1,1 @@
+"""Models that can be loaded, their importance scores, their N:M masks and their accuracy."""

@@ -1,0 +1,59 @@
+"""How much each weight matters: the scores that the pattern and the searches work on."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from permviz.errors import ScoresError
+from permviz.graph.types import ChannelGraph
+
+Scores = NDArray[np.floating]
+
+_IMPORTANCES: dict[str, Callable[[Tensor], Tensor]] = {
+    "magnitude": torch.abs,
+    "squared": torch.square,
+}
+
+
+def importance_names() -> tuple[str, ...]:
+    """Names that `importance` understands, the default first."""
+    return tuple(_IMPORTANCES)
+
+
+def importance(graph: ChannelGraph, name: str = "magnitude") -> dict[str, Scores]:
+    """Score every weight of every layer of a graph, by the name of its tensor.
+
+    Scores have the full shape of the weight: float64 for float64 weights, else float32.
+
+    Raises:
+        ScoresError: the importance is unknown, or a weight is NaN or infinite.
+    """
+    tensors = graph.model.state_dict(keep_vars=True)
+    return {
+        layer.tensor: weight_scores(layer.name, tensors[layer.tensor], name)
+        for layer in graph.layers
+    }
+
+
+def weight_scores(layer: str, weight: Tensor, name: str = "magnitude") -> Scores:
+    """Score one weight; `layer` is how an error speaks of it.
+
+    Raises:
+        ScoresError: the importance is unknown, or a weight is NaN or infinite.
+    """
+    if name not in _IMPORTANCES:
+        raise ScoresError(
+            f"The importance {name!r} is unknown; choose one of {', '.join(_IMPORTANCES)}."
+        )
+    dtype = torch.float64 if weight.dtype == torch.float64 else torch.float32
+    scores = _IMPORTANCES[name](weight.detach().to("cpu", dtype)).contiguous()
+    bad = int((~torch.isfinite(scores)).sum())
+    if bad:
+        raise ScoresError(
+            f"The layer {layer!r} has {bad} weights of NaN or infinite {name}; "
+            "repair the weights, or load another checkpoint."
+        )
+    return scores.numpy()
