@@ -1,0 +1,140 @@
+"""The three ways in which operations read channels: side by side, in sets, in products.
+
+`combine` is every element-wise operation with broadcasting, `reduce` everything that does
+not care about the order along an axis (sums, means, extrema, norms), `contract` the sum of
+products of a convolution or linear layer along its input axis.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from permviz.graph.labels import Cause, Labels, Shape, Value, positions, tracked_axes
+from permviz.graph.ledger import Call, Column
+
+
+def combine(call: Call, operands: Sequence[Value], shape: Shape | None = None) -> Value:
+    """Element-wise operation: what meets at one index belongs to one channel.
+
+    A channel may not move where an operand varies without labels.
+    """
+    sizes = call.shape if shape is None else shape
+    aligned = [align(value, len(sizes)) for value in operands]
+    facets = [facet for value in aligned for facet in value.facets]
+    clusters = _clusters([frozenset(tracked_axes(facet)) for facet in facets])
+    combined = tuple(_combine_cluster(call, aligned, cluster, sizes) for cluster in clusters)
+    uniform = tuple(all(v.uniform[axis] for v in aligned) for axis in range(len(sizes)))
+    return Value(sizes, combined, uniform, shared_cause(aligned))
+
+
+def reduce(call: Call, value: Value, axes: Iterable[int]) -> Value:
+    """Operation that does not care about order along `axes`; they stay, with size 1.
+
+    A facet that is reduced along some of its axes keeps its channels apart on the rest.
+    """
+    gone = frozenset(axes)
+    kept: list[Labels] = []
+    cause = value.cause
+    for facet in value.facets:
+        read = frozenset(tracked_axes(facet))
+        mark(call, facet, read - gone if read & gone else ())
+        if not read & gone:
+            kept.append(facet)
+        elif read - gone:
+            cause = call.cause(f"Follows {call.op}, which reads channels in sets.")
+    sizes = tuple(1 if axis in gone else size for axis, size in enumerate(value.shape))
+    return Value(sizes, tuple(kept), value.uniform, cause)
+
+
+def contract(call: Call, value: Value, axis: int, weight: Value, weight_axis: int) -> None:
+    """Sum of products of `value` along `axis` and of `weight` along `weight_axis`."""
+    read = [facet for facet in value.facets if facet.shape[axis] > 1]
+    weights = [facet for facet in weight.facets if facet.shape[weight_axis] > 1]
+    if value.ordered(axis):
+        _freeze_all(call, weights, value.cause)
+    if weight.ordered(weight_axis):
+        _freeze_all(call, read, weight.cause)
+    if any(tracked_axes(labels) != (weight_axis,) for labels in weights):
+        _freeze_all(call, [*read, *weights], call.cause(f"Read by {call.op} with mixed labels."))
+        return
+    for labels in weights:
+        mark(call, labels)
+    for facet in read:
+        _contract_facet(call, facet, axis, weights)
+
+
+def mark(call: Call, facet: Labels, apart: Iterable[int] = ()) -> None:
+    """Say that the operation reads these channels, apart along the axes given."""
+    every = positions(facet.shape)
+    coordinates = [coordinate(facet.shape, axis) for axis in sorted(apart)]
+    call.ledger.relate([Column(facet, every.reshape(-1))], coordinates)
+
+
+def align(value: Value, ndim: int) -> Value:
+    """Prepend axes of size 1, as broadcasting does."""
+    more = ndim - value.ndim
+    if more == 0:
+        return value
+    lead = (1,) * more
+    facets = tuple(facet.reshape(lead + facet.shape) for facet in value.facets)
+    return Value(lead + value.shape, facets, (True,) * more + value.uniform, value.cause)
+
+
+def coordinate(shape: Sequence[int], axis: int) -> Labels:
+    """Index along one axis for every element of an array: int64[elements]."""
+    line = np.arange(shape[axis], dtype=np.int64)
+    laid = line.reshape([-1 if place == axis else 1 for place in range(len(shape))])
+    return np.broadcast_to(laid, tuple(shape)).reshape(-1)
+
+
+def spread(facet: Labels, shape: Sequence[int]) -> Column:
+    """Column of a facet that is broadcast to `shape`, in the order of that shape."""
+    index = np.broadcast_to(positions(facet.shape), tuple(shape)).reshape(-1)
+    return Column(facet, index)
+
+
+def _clusters(sets: Sequence[frozenset[int]]) -> list[frozenset[int]]:
+    merged: list[frozenset[int]] = []
+    for axes in sets:
+        touching = [cluster for cluster in merged if cluster & axes]
+        merged = [cluster for cluster in merged if not cluster & axes]
+        merged.append(axes.union(*touching))
+    return merged
+
+
+def _combine_cluster(
+    call: Call, operands: Sequence[Value], axes: frozenset[int], sizes: Shape
+) -> Labels:
+    span = tuple(size if axis in axes else 1 for axis, size in enumerate(sizes))
+    members = [f for v in operands for f in v.facets if axes.issuperset(tracked_axes(f))]
+    out = next((facet for facet in members if facet.shape == span), None)
+    if out is None:
+        out = np.broadcast_to(members[0], span).copy()
+    fixed = frozenset(axis for axis in axes if any(v.ordered(axis) for v in operands))
+    if fixed == axes:
+        blocking = next(v for v in operands if any(v.ordered(axis) for axis in axes))
+        for facet in members:
+            call.ledger.freeze(facet, blocking.cause)
+    columns = [spread(facet, span) for facet in (*members, out)]
+    call.ledger.relate(columns, [coordinate(span, axis) for axis in sorted(fixed)])
+    return out
+
+
+def shared_cause(operands: Sequence[Value]) -> Cause:
+    """Cause of the first operand that has an axis which keeps its order."""
+    for value in operands:
+        if any(value.ordered(axis) for axis in range(value.ndim)):
+            return value.cause
+    return operands[0].cause
+
+
+def _freeze_all(call: Call, facets: Iterable[Labels], cause: Cause) -> None:
+    for facet in facets:
+        call.ledger.freeze(facet, cause)
+
+
+def _contract_facet(call: Call, facet: Labels, axis: int, weights: Sequence[Labels]) -> None:
+    columns = [Column(facet, positions(facet.shape).reshape(-1))]
+    columns += [Column(labels, coordinate(facet.shape, axis)) for labels in weights]
+    others = [place for place in tracked_axes(facet) if place != axis]
+    call.ledger.relate(columns, [coordinate(facet.shape, place) for place in others])

@@ -1,0 +1,28 @@
+"""One number for all the weights of a model, so that a plan meets the model it was made for."""
+
+import hashlib
+
+import torch
+from torch import Tensor, nn
+
+from permviz.graph.capture import named_tensors
+
+
+def fingerprint(model: nn.Module) -> str:
+    """Hash names, shapes, types and contents of all parameters and buffers.
+
+    Buffers that are not saved count too; the device does not. Tensors without memory
+    (meta) count by name, shape and type.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(named_tensors(model), key=lambda item: item[0]):
+        digest.update(f"{name}|{tuple(tensor.shape)}|{tensor.dtype}|".encode())
+        if tensor.device.type != "meta":
+            digest.update(_content(tensor))
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _content(tensor: Tensor) -> memoryview:
+    """The elements in order of their indices, as bytes."""
+    plain = tensor.detach().cpu().contiguous().reshape(-1)
+    return plain.view(torch.uint8).numpy().data

@@ -1,0 +1,172 @@
+"""Everything that the rules find out, collected in arrays and solved once at the end.
+
+A *relation* is the one statement that rules make about channels: in every row the listed
+elements belong to one channel (so their atoms are tied), and this operation treats them
+in the way that the row's code says (so channels may trade places only where their codes
+agree). A relation with one column is a mere mark: this operation reads these channels.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from permviz.graph.labels import Cause, Labels, Shape, Value
+from permviz.graph.nested import leaves
+
+
+@dataclass(frozen=True, slots=True)
+class AxisAtoms:
+    """The atoms of one axis of one tensor: `start` .. `start + windows * size`.
+
+    Attributes:
+        tensor: canonical name.
+        axis: axis of the tensor.
+        start: its first atom.
+        size: positions along the axis.
+        windows: number of row windows (convolution groups); 1 for none.
+        rows: size of axis 0 of the tensor.
+    """
+
+    tensor: str
+    axis: int
+    start: int
+    size: int
+    windows: int
+    rows: int
+
+    @property
+    def count(self) -> int:
+        """Number of atoms."""
+        return self.windows * self.size
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """Elements of one value's facet, one a row.
+
+    Attributes:
+        labels: the whole facet; among its elements the repeats of a channel are counted.
+        index: int64[rows], the element that stands in each row.
+    """
+
+    labels: Labels = field(repr=False)
+    index: Labels = field(repr=False)
+
+    @property
+    def atoms(self) -> Labels:
+        """The atom in each row: int64[rows]."""
+        return self.labels.reshape(-1)[self.index]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Relation:
+    """One statement of a rule, row by row.
+
+    Attributes:
+        salt: number of the statement; equal only within one statement.
+        columns: the elements that belong together.
+        coordinates: int64[rows] each; where they differ, channels may not trade places.
+    """
+
+    salt: int
+    columns: tuple[Column, ...]
+    coordinates: tuple[Labels, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCall:
+    """A call of a convolution or linear layer with a parameter as its weight."""
+
+    tensor: str
+    kind: str
+    shape: Shape
+    conv_groups: int
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What one analysis has collected so far."""
+
+    axes: list[AxisAtoms] = field(default_factory=list)
+    relations: list[Relation] = field(default_factory=list)
+    freezes: list[tuple[Labels, Cause]] = field(default_factory=list)
+    layers: list[LayerCall] = field(default_factory=list)
+    atoms: int = 0
+
+    def add_axis(self, tensor: str, shape: Shape, axis: int, windows: int = 1) -> Labels:
+        """Make the atoms of an axis: int64[windows, size]."""
+        made = AxisAtoms(tensor, axis, self.atoms, shape[axis], windows, shape[0])
+        self.axes.append(made)
+        return self._take(made.count).reshape(windows, shape[axis])
+
+    def add_frozen(self, count: int, cause: Cause) -> Labels:
+        """Make atoms of positions that hold no parameter's channel and stay: int64[count]."""
+        made = self._take(count)
+        self.freeze(made, cause)
+        return made
+
+    def freeze(self, labels: Labels, cause: Cause) -> None:
+        """Keep these channels where they are."""
+        self.freezes.append((labels, cause))
+
+    def relate(self, columns: Sequence[Column], coordinates: Sequence[Labels] = ()) -> None:
+        """Add a relation; nothing is added for no rows."""
+        if columns and columns[0].index.size:
+            salt = len(self.relations)
+            self.relations.append(Relation(salt, tuple(columns), tuple(coordinates)))
+
+    def _take(self, count: int) -> Labels:
+        start = self.atoms
+        self.atoms += count
+        return np.arange(start, self.atoms, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """One operation of the graph, as its rule sees it.
+
+    Attributes:
+        op: name such as ``aten.conv2d``.
+        overload: which form of it, such as ``padding``; empty if it has no forms.
+        arguments: all arguments by their names in the operator's schema; tensors as `Value`.
+        shape: shape of the (first) result.
+        source: line of the model's source.
+        ledger: where findings go.
+    """
+
+    op: str
+    overload: str
+    arguments: Mapping[str, Any]
+    shape: Shape
+    source: str
+    ledger: Ledger = field(repr=False)
+
+    def value(self, *names: str) -> Value:
+        """The tensor argument with the first of these names that the operator has."""
+        found = self.optional(*names)
+        if found is None:
+            raise KeyError(f"{self.op} has no tensor argument {' or '.join(names)}")
+        return found
+
+    def optional(self, *names: str) -> Value | None:
+        """The same, None where it is absent or not a tensor."""
+        for name in names:
+            found = self.arguments.get(name)
+            if isinstance(found, Value):
+                return found
+        return None
+
+    def cause(self, reason: str) -> Cause:
+        """A cause that names this operation and its source line."""
+        full = f"{self.op}.{self.overload}" if self.overload else self.op
+        return Cause(reason, full, self.source)
+
+    def freeze(self, labels: Labels, reason: str) -> None:
+        """Keep these channels where they are because of this operation."""
+        self.ledger.freeze(labels, self.cause(reason))
+
+    def operands(self) -> tuple[Value, ...]:
+        """Every tensor among the arguments, those in lists included."""
+        return tuple(leaves(self.arguments, Value))

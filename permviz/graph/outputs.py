@@ -1,0 +1,102 @@
+"""Running a model for comparison: inputs that carry information, outputs as flat lists."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from permviz.errors import VerificationError
+from permviz.graph.capture import Inputs, evaluating, named_tensors
+from permviz.graph.nested import leaves, mapped
+
+SEED = 20_210
+
+
+def probe(inputs: Inputs) -> Inputs:
+    """The inputs with seeded Gaussian noise added to all floating tensors.
+
+    Noise of the tensor's own deviation (1 for a constant tensor) keeps zeros or a plain
+    image from hiding what a channel does. Integers, such as tokens, stay as they are.
+    """
+    generator = torch.Generator().manual_seed(SEED)
+
+    def noisy(tensor: Tensor) -> Tensor:
+        wide = tensor.detach().to("cpu", torch.float64)
+        deviation = float(wide.std(correction=0)) if wide.numel() else 0.0
+        noise = torch.randn(wide.shape, generator=generator, dtype=torch.float64)
+        return (wide + noise * (deviation or 1.0)).to(tensor.device, tensor.dtype)
+
+    return _mapped(inputs, noisy)
+
+
+def widened(inputs: Inputs) -> Inputs:
+    """The same inputs in float64."""
+    return _mapped(inputs, _double)
+
+
+def run(
+    model: nn.Module, inputs: Inputs, replaced: Mapping[str, Tensor] | None = None
+) -> tuple[Tensor, ...]:
+    """All output tensors of the model, with some parameters or buffers replaced.
+
+    Raises:
+        VerificationError: the model's forward pass fails.
+    """
+    # A forward that writes into its inputs must not change the next run.
+    fresh = _mapped(inputs, _copied)
+    try:
+        with evaluating(model):
+            output = functional_call(model, dict(replaced or {}), fresh.args, dict(fresh.kwargs))
+    except Exception as problem:
+        said = next(iter(str(problem).splitlines()), "")
+        raise VerificationError(
+            f"{type(model).__name__} cannot be run for the check in "
+            f"{precision(model)} ({type(problem).__name__}: {said}); "
+            "check the example inputs, or analyze without verification."
+        ) from problem
+    return tuple(leaves(output, Tensor))
+
+
+def relative_error(expected: Sequence[Tensor], found: Sequence[Tensor]) -> float:
+    """Largest difference relative to the largest magnitude, over all output tensors.
+
+    Entries that are equal, infinities and NaN included, differ by nothing; otherwise a
+    value that is not finite makes the error infinite.
+    """
+    if [tensor.shape for tensor in expected] != [tensor.shape for tensor in found]:
+        return float("inf")
+    return max((_error(*pair) for pair in zip(expected, found, strict=True)), default=0.0)
+
+
+def precision(model: nn.Module) -> torch.dtype:
+    """Least precise floating type among the model's parameters and buffers."""
+    types = [tensor.dtype for _, tensor in named_tensors(model) if tensor.is_floating_point()]
+    return max(types, key=lambda dtype: torch.finfo(dtype).eps, default=torch.float32)
+
+
+def _error(expected: Tensor, found: Tensor) -> float:
+    one, other = (tensor.detach().to("cpu", torch.float64) for tensor in (expected, found))
+    same = (one == other) | (one.isnan() & other.isnan())
+    if bool(same.all()):
+        return 0.0
+    scale = one[one.isfinite()].abs().max() if bool(one.isfinite().any()) else torch.tensor(0.0)
+    error = float((one - other)[~same].abs().max()) / (float(scale) or 1.0)
+    return error if error == error else float("inf")  # noqa: PLR0124 - NaN is not itself
+
+
+def _mapped(inputs: Inputs, change: Callable[[Tensor], Tensor]) -> Inputs:
+    def floating(tensor: Tensor) -> Tensor:
+        return change(tensor) if tensor.is_floating_point() else tensor
+
+    args = tuple(mapped(item, Tensor, floating) for item in inputs.args)
+    kwargs = {name: mapped(item, Tensor, floating) for name, item in inputs.kwargs.items()}
+    return Inputs(args, kwargs)
+
+
+def _double(tensor: Tensor) -> Tensor:
+    return tensor.to(torch.float64)
+
+
+def _copied(tensor: Tensor) -> Tensor:
+    return torch.clone(tensor.detach())

@@ -1,0 +1,180 @@
+"""Operations that only move content about: the same numpy operation on the labels.
+
+Each of them relates the elements that it reads to the elements that it writes, because
+channels may trade places only if they are picked, laid out and repeated alike.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from permviz.graph.combine import align, combine, coordinate, mark, shared_cause, spread
+from permviz.graph.labels import (
+    Labels,
+    Shape,
+    Value,
+    on_axis,
+    positions,
+    tracked_axes,
+)
+from permviz.graph.ledger import Call, Column
+
+
+def take(call: Call, value: Value, axis: int, index: Sequence[int]) -> Value:
+    """Pick indices along an axis, in this order: slice, select, flip, roll, repeat."""
+    picked = np.asarray(index, dtype=np.int64)
+    facets = tuple(_take_facet(call, facet, axis, picked) for facet in value.facets)
+    sizes = (*value.shape[:axis], picked.size, *value.shape[axis + 1 :])
+    return Value(sizes, facets, value.uniform, value.cause)
+
+
+def permute(call: Call, value: Value, order: Sequence[int]) -> Value:
+    """Reorder the axes."""
+    facets: list[Labels] = []
+    for facet in value.facets:
+        moved = np.ascontiguousarray(facet.transpose(order))
+        _relate(call, facet, positions(facet.shape).transpose(order), moved)
+        facets.append(moved)
+    return Value(
+        tuple(value.shape[axis] for axis in order),
+        tuple(facets),
+        tuple(value.uniform[axis] for axis in order),
+        value.cause,
+    )
+
+
+def view(call: Call, value: Value, shape: Sequence[int]) -> Value:
+    """Lay the same elements out in another shape."""
+    sizes = tuple(shape)
+    blocks = _blocks(value.shape, sizes)
+    facets = tuple(_view_facet(call, facet, value, sizes, blocks) for facet in value.facets)
+    uniform = [True] * len(sizes)
+    for source, target in blocks:
+        for axis in target:
+            uniform[axis] = all(value.uniform[place] for place in source)
+    return Value(sizes, facets, tuple(uniform), value.cause)
+
+
+def expand(value: Value, shape: Sequence[int]) -> Value:
+    """Repeat axes of size 1 without varying along them."""
+    aligned = align(value, len(shape))
+    return Value(tuple(shape), aligned.facets, aligned.uniform, aligned.cause)
+
+
+def cat(call: Call, values: Sequence[Value], axis: int) -> Value:
+    """Join values along an axis; what has no labels on it keeps its place.
+
+    Along the other axes the values are side by side, so their channels are the same.
+    """
+    size = sum(value.shape[axis] for value in values)
+    beside = combine(call, [_off_axis(v, axis) for v in values], _resized(values[0], axis, 1))
+    facets = beside.facets
+    if any(value.tracked(axis) for value in values):
+        facets = (*facets, _joined(call, values, axis))
+    uniform = tuple(flag and place != axis for place, flag in enumerate(beside.uniform))
+    return Value(_resized(values[0], axis, size), facets, uniform, shared_cause(values))
+
+
+def _take_facet(call: Call, facet: Labels, axis: int, picked: Labels) -> Labels:
+    if facet.shape[axis] == 1:
+        mark(call, facet)
+        return facet
+    taken = facet.take(picked, axis)
+    _relate(call, facet, positions(facet.shape).take(picked, axis), taken)
+    return taken
+
+
+def _relate(call: Call, before: Labels, index: Labels, after: Labels) -> None:
+    columns = [Column(before, index.reshape(-1)), Column(after, positions(after.shape).reshape(-1))]
+    call.ledger.relate(columns)
+
+
+def _blocks(source: Shape, target: Shape) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Match the axes of two shapes in the smallest blocks of equal size; size 1 is ignored."""
+    ours = [axis for axis, size in enumerate(source) if size != 1]
+    theirs = [axis for axis, size in enumerate(target) if size != 1]
+    ends_ours = np.cumprod([source[axis] for axis in ours], dtype=np.int64)
+    ends_theirs = np.cumprod([target[axis] for axis in theirs], dtype=np.int64)
+    blocks: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
+    start = [0, 0]
+    for end in sorted({*ends_ours.tolist()} & {*ends_theirs.tolist()}):
+        stop = [ends.tolist().index(end) + 1 for ends in (ends_ours, ends_theirs)]
+        blocks.append((tuple(ours[start[0] : stop[0]]), tuple(theirs[start[1] : stop[1]])))
+        start = stop
+    return blocks
+
+
+def _view_facet(
+    call: Call,
+    facet: Labels,
+    value: Value,
+    shape: Shape,
+    blocks: Sequence[tuple[tuple[int, ...], tuple[int, ...]]],
+) -> Labels:
+    full, laid = [1] * facet.ndim, [1] * len(shape)
+    for source, target in blocks:
+        if any(facet.shape[axis] > 1 for axis in source):
+            for axis in source:
+                full[axis] = value.shape[axis]
+            for axis in target:
+                laid[axis] = shape[axis]
+    written = np.broadcast_to(facet, full).reshape(laid)
+    kept = _collapsed(written)
+    columns = [spread(facet, full), spread(kept, laid)]
+    fixed = [coordinate(full, axis) for axis in _extra_axes(facet, full)]
+    fixed += [coordinate(laid, axis) for axis in _extra_axes(kept, laid)]
+    call.ledger.relate(columns, fixed)
+    return kept
+
+
+def _extra_axes(facet: Labels, shape: Sequence[int]) -> list[int]:
+    return [axis for axis, size in enumerate(shape) if size > 1 and facet.shape[axis] == 1]
+
+
+def _collapsed(labels: Labels) -> Labels:
+    """Drop the labels of axes along which they never change: order alone runs there."""
+    for axis in tracked_axes(labels):
+        first = labels.take([0], axis)
+        if (labels == first).all():
+            labels = first
+    return np.ascontiguousarray(labels)
+
+
+def _resized(value: Value, axis: int, size: int) -> Shape:
+    return (*value.shape[:axis], size, *value.shape[axis + 1 :])
+
+
+def _off_axis(value: Value, axis: int) -> Value:
+    """What a value says about the other axes than the one along which it is joined."""
+    facets = tuple(facet for facet in value.facets if facet.shape[axis] == 1)
+    return Value(_resized(value, axis, 1), facets, value.uniform, value.cause)
+
+
+def _joined(call: Call, values: Sequence[Value], axis: int) -> Labels:
+    parts = [_part(call, value, axis) for value in values]
+    span = np.broadcast_shapes(*[_without(part.shape, axis) for part in parts])
+    wide = [np.broadcast_to(p, (*span[:axis], p.shape[axis], *span[axis + 1 :])) for p in parts]
+    joined = np.concatenate(wide, axis)
+    index = np.split(positions(joined.shape), np.cumsum([p.shape[axis] for p in parts])[:-1], axis)
+    for part, full, place in zip(parts, wide, index, strict=True):
+        fixed = [coordinate(full.shape, extra) for extra in _extra_axes(part, full.shape)]
+        columns = [spread(part, full.shape), Column(joined, place.reshape(-1))]
+        call.ledger.relate(columns, fixed)
+    return joined
+
+
+def _without(shape: Shape, axis: int) -> Shape:
+    return (*shape[:axis], 1, *shape[axis + 1 :])
+
+
+def _part(call: Call, value: Value, axis: int) -> Labels:
+    facets = [facet for facet in value.facets if facet.shape[axis] > 1]
+    for facet in facets[1:]:
+        call.freeze(facet, f"Joined by {call.op} with mixed labels.")
+        call.freeze(facets[0], f"Joined by {call.op} with mixed labels.")
+    if facets:
+        return facets[0]
+    cause = value.cause
+    if value.uniform[axis]:
+        cause = call.cause(f"Joined by {call.op} with content that has no channels.")
+    return on_axis(call.ledger.add_frozen(value.shape[axis], cause), axis, value.ndim)

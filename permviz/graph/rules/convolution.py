@@ -1,0 +1,118 @@
+"""Convolutions: each group reads its channels together and writes its rows."""
+
+import numpy as np
+
+from permviz.graph.combine import combine, contract, coordinate
+from permviz.graph.labels import Labels, Value, positions
+from permviz.graph.ledger import Call, Column, LayerCall
+from permviz.graph.rearrange import take
+from permviz.graph.rules.elementwise import beside_axis
+from permviz.graph.rules.local import untracked
+from permviz.graph.rules.registry import rule
+
+
+@rule("conv1d", "conv2d", "conv3d")
+def convolution(call: Call) -> Value:
+    """Input channels meet axis 1 of the weight, output channels are its axis 0."""
+    weight, groups = call.value("weight"), int(call.arguments["groups"])
+    spatial = weight.ndim - 2
+    value = call.value("input")
+    axis = value.ndim - spatial - 1
+    value = untracked(call, value, range(axis + 1, value.ndim))
+    weight = untracked(call, weight, range(2, weight.ndim))
+    _note_layer(call, weight, f"conv{spatial}d", groups)
+    if weight.shape[1] == 1 and groups > 1:
+        return _convolved(call, [_depthwise(call, value, axis, groups, weight), weight], axis)
+    if groups == 1:
+        contract(call, value, axis, weight, 1)
+    else:
+        _contract_groups(call, value, axis, weight, groups)
+    return _convolved(call, [_without_channels(value, axis), weight], axis)
+
+
+def _convolved(call: Call, read: list[Value], axis: int) -> Value:
+    """Output: positions of the input beside the rows of the weight and the bias."""
+    value, weight = read
+    ndim = value.ndim
+    beside = [_positions_changed(call, value, axis), _rows(weight, axis, ndim)]
+    bias = call.optional("bias")
+    if bias is not None:
+        beside.append(beside_axis(bias, axis, ndim))
+    return combine(call, beside)
+
+
+def _rows(weight: Value, axis: int, ndim: int) -> Value:
+    facets = tuple(f.reshape(-1) for f in weight.facets if f.size == f.shape[0])
+    row = Value(weight.shape[:1], facets, weight.uniform[:1], weight.cause)
+    return beside_axis(row, axis, ndim)
+
+
+def _positions_changed(call: Call, value: Value, axis: int) -> Value:
+    """What the convolution leaves of its input: order along positions, labels elsewhere."""
+    cause = call.cause("Runs over positions, not over channels.")
+    uniform = tuple(
+        flag if place <= axis else size == 1
+        for place, (flag, size) in enumerate(zip(value.uniform, call.shape, strict=True))
+    )
+    sizes = (*value.shape[: axis + 1], *call.shape[axis + 1 :])
+    return Value(sizes, value.facets, uniform, cause)
+
+
+def _without_channels(value: Value, axis: int) -> Value:
+    facets = tuple(facet for facet in value.facets if facet.shape[axis] == 1)
+    sizes = (*value.shape[:axis], 1, *value.shape[axis + 1 :])
+    return Value(sizes, facets, value.uniform, value.cause)
+
+
+def _depthwise(call: Call, value: Value, axis: int, groups: int, weight: Value) -> Value:
+    """Every input channel is filtered by its own rows of the weight."""
+    multiplier = weight.shape[0] // groups
+    if multiplier == 1:
+        return value
+    return take(call, value, axis, np.repeat(np.arange(groups), multiplier).tolist())
+
+
+def _contract_groups(call: Call, value: Value, axis: int, weight: Value, groups: int) -> None:
+    """Tie channel `g * size + j` to position j of row window g, and keep the groups apart."""
+    folded = _folded(call, value, axis, groups)
+    if weight.windows is None:
+        contract(call, folded, axis + 1, weight, 1)
+    elif folded.ordered(axis + 1) or folded.ordered(axis):
+        call.ledger.freeze(weight.windows, value.cause)
+    else:
+        _contract_windows(call, folded, weight.windows)
+    for facet in weight.facets:
+        if facet.size == facet.shape[0]:
+            _keep_apart(call, facet, groups)
+
+
+def _folded(call: Call, value: Value, axis: int, groups: int) -> Value:
+    """Split the channel axis into groups and channels of a group."""
+    shape = list(value.shape)
+    shape[axis : axis + 1] = [groups, value.shape[axis] // groups]
+    value = untracked(call, value, [place for place in range(value.ndim) if place != axis])
+    facets = tuple(facet.reshape(shape[axis : axis + 2]) for facet in value.facets)
+    lead, rest = (1,) * axis, (1,) * (value.ndim - axis - 1)
+    laid = tuple(facet.reshape(lead + facet.shape + rest) for facet in facets)
+    flag = value.uniform[axis]
+    uniform = (*value.uniform[:axis], flag, flag, *value.uniform[axis + 1 :])
+    return Value(tuple(shape), laid, uniform, value.cause)
+
+
+def _contract_windows(call: Call, folded: Value, windows: Labels) -> None:
+    every = positions(windows.shape).reshape(-1)
+    apart = [coordinate(windows.shape, 0)]
+    columns = [Column(windows, every)]
+    columns += [Column(facet, every) for facet in folded.facets]
+    call.ledger.relate(columns, apart)
+
+
+def _keep_apart(call: Call, facet: Labels, groups: int) -> None:
+    rows = facet.size
+    column = Column(facet, np.arange(rows, dtype=np.int64))
+    call.ledger.relate([column], [np.repeat(np.arange(groups), rows // groups)])
+
+
+def _note_layer(call: Call, weight: Value, kind: str, groups: int) -> None:
+    if weight.tensor:
+        call.ledger.layers.append(LayerCall(weight.tensor, kind, weight.shape, groups))

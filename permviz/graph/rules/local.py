@@ -1,0 +1,99 @@
+"""Operations that read neighbours along some axes: pooling, resizing, padding."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from permviz.graph.combine import combine, mark
+from permviz.graph.labels import Value, constant, normal_axis
+from permviz.graph.ledger import Call
+from permviz.graph.rearrange import cat
+from permviz.graph.rules.registry import UnsupportedError, rule
+
+POOLS = ("max_pool", "avg_pool", "adaptive_avg_pool")
+INDEXED_POOLS = ("max_pool{}d_with_indices", "adaptive_max_pool{}d")
+RESIZES = (
+    "upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d "
+    "_upsample_nearest_exact2d _upsample_nearest_exact3d upsample_linear1d upsample_bilinear2d "
+    "upsample_bicubic2d upsample_trilinear3d _upsample_bilinear2d_aa _upsample_bicubic2d_aa"
+)
+
+
+@rule(*[f"{pool}{dims}d" for pool in POOLS for dims in (1, 2, 3)])
+def pool(call: Call) -> Value:
+    """Pooling windows run along the last axes; channels keep to themselves."""
+    return _neighbourhood(call, int(call.op[-2]))
+
+
+@rule(*[name.format(dims) for name in INDEXED_POOLS for dims in (1, 2, 3)])
+def indexed_pool(call: Call) -> list[Value]:
+    """The same, with the places of the maxima, which count positions and not channels."""
+    dims = next(int(letter) for letter in call.op if letter.isdigit())
+    return [_neighbourhood(call, dims)] * 2
+
+
+@rule(RESIZES)
+def resize(call: Call) -> Value:
+    """Resizing runs along all axes after the channels."""
+    return _neighbourhood(call, call.value("self", "input").ndim - 2)
+
+
+@rule("pad", "constant_pad_nd", "reflection_pad1d", "reflection_pad2d", "reflection_pad3d")
+@rule("replication_pad1d", "replication_pad2d", "replication_pad3d")
+def pad(call: Call) -> Value:
+    """Padding positions is harmless; padded channels keep their place."""
+    value = call.value("self", "input")
+    amounts = list(call.arguments["pad" if "pad" in call.arguments else "padding"])
+    filled = call.op == "aten.constant_pad_nd" or call.arguments.get("mode") == "constant"
+    for step in range(len(amounts) // 2):
+        axis = value.ndim - 1 - step
+        before, after = amounts[2 * step : 2 * step + 2]
+        value = _pad_axis(call, value, axis, (before, after), filled=filled)
+    return value
+
+
+def untracked(call: Call, value: Value, axes: Iterable[int]) -> Value:
+    """Freeze what is labelled along these axes, which the operation reads in order."""
+    wanted = [normal_axis(axis, value.ndim) for axis in axes]
+    for facet in value.facets:
+        if any(facet.shape[axis] > 1 for axis in wanted):
+            call.freeze(facet, f"Read as positions by {call.op}.")
+    kept = tuple(f for f in value.facets if all(f.shape[axis] == 1 for axis in wanted))
+    if len(kept) == len(value.facets):
+        return value
+    return replace(value, facets=kept, cause=call.cause(f"Read as positions by {call.op}."))
+
+
+def _neighbourhood(call: Call, dims: int) -> Value:
+    value = call.value("self", "input")
+    axes = range(value.ndim - dims, value.ndim)
+    read = untracked(call, value, axes)
+    uniform = tuple(flag and axis not in axes for axis, flag in enumerate(read.uniform))
+    resized = Value(call.shape, read.facets, uniform, read.cause)
+    return combine(call, [resized])
+
+
+def _pad_axis(
+    call: Call, value: Value, axis: int, amounts: Sequence[int], *, filled: bool
+) -> Value:
+    before, after = amounts
+    if before == after == 0:
+        return value
+    if value.tracked(axis):
+        if not filled or min(before, after) < 0:
+            raise UnsupportedError(f"{call.op} pads or crops channels")
+        return cat(call, _padded_parts(call, value, axis, amounts), axis)
+    for facet in value.facets:
+        mark(call, facet)
+    sizes = tuple(s + (before + after) * (a == axis) for a, s in enumerate(value.shape))
+    uniform = tuple(flag and place != axis for place, flag in enumerate(value.uniform))
+    return Value(sizes, value.facets, uniform, value.cause)
+
+
+def _padded_parts(call: Call, value: Value, axis: int, amounts: Sequence[int]) -> list[Value]:
+    """The value between constant blocks that repeat along all its other axes."""
+    cause = call.cause(f"Padded by {call.op}.")
+    before, after = [
+        constant((*value.shape[:axis], amount, *value.shape[axis + 1 :]), cause)
+        for amount in amounts
+    ]
+    return [part for part in (before, value, after) if part.shape[axis] > 0]

@@ -1,0 +1,46 @@
+"""Which rule reads which operation; an operation that is not here is frozen.
+
+A rule is a function from one `Call` to the value (or values) that the operation returns.
+What it finds out on the way, it writes to the call's ledger.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+from permviz.graph.labels import Value
+from permviz.graph.ledger import Call
+
+Result = Value | Sequence[Value]
+Rule = Callable[[Call], Result]
+
+
+class UnsupportedError(Exception):
+    """Raised by a rule for a use of its operation that it cannot vouch for."""
+
+
+_RULES: dict[str, Rule] = {}
+
+
+def rule(*operations: str) -> Callable[[Rule], Rule]:
+    """Register a function for operations such as ``conv2d``, or ``max.other`` for one overload.
+
+    A text may list several of them, with spaces in between.
+    """
+
+    def register(function: Rule) -> Rule:
+        for operation in " ".join(operations).split():
+            _RULES[f"aten.{operation}"] = function
+        return function
+
+    return register
+
+
+def find_rule(op: str, overload: str) -> Rule | None:
+    """Rule of an operation; its in-place form, ``relu_``, has the rule of ``relu``."""
+    name = op.rstrip("_")
+    return _RULES.get(f"{name}.{overload}", _RULES.get(name))
+
+
+def registered() -> Mapping[str, Rule]:
+    """All rules by operation name."""
+    return MappingProxyType(_RULES)

@@ -1,0 +1,110 @@
+"""Trying every group out on the model itself, and setting aside those that do not hold."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from torch import nn
+
+from permviz.core.permutation import Permutation
+from permviz.core.plan import TensorMove
+from permviz.errors import VerificationError
+from permviz.graph.apply import occurrence_moves
+from permviz.graph.capture import Inputs
+from permviz.graph.labels import Cause
+from permviz.graph.types import ChannelGroup, Occurrence
+from permviz.graph.verify import FLOAT64_TOLERANCE, VISIBLE, Reference
+
+Progress = Callable[[float], None]
+# A wrong group may survive one order by accident, such as one that keeps its pairs.
+ROUNDS = 2
+Places = Mapping[str, Sequence[Occurrence]]
+
+
+def failing_groups(
+    model: nn.Module, inputs: Inputs, groups: Sequence[ChannelGroup], on_progress: Progress
+) -> dict[str, Cause]:
+    """Permute all groups at random at once; return those that change the output, and why.
+
+    A group also fails if moving its channels on one side alone changes nothing, because
+    then no check can tell a right permutation from a wrong one.
+    """
+    if not groups:
+        return {}
+    try:
+        reference = Reference.of(model, inputs)
+    except VerificationError as problem:
+        return {group.name: Cause(f"Could not be verified: {problem}") for group in groups}
+    trial = _Trial(reference, tuple(_orders(groups, seed) for seed in range(ROUNDS)))
+    failed = trial.failing(groups)
+    for done, group in enumerate(groups):
+        on_progress(done / len(groups))
+        if group.name not in failed and not trial.tells(group):
+            failed[group.name] = Cause(
+                "The check is vacuous: wrongly permuted channels do not change the output."
+            )
+    return failed
+
+
+@dataclass(slots=True)
+class _Trial:
+    reference: Reference
+    rounds: tuple[Mapping[str, Permutation], ...] = field(repr=False)
+
+    def failing(self, groups: Sequence[ChannelGroup]) -> dict[str, Cause]:
+        suspects = self._suspects(groups)
+        failed = {
+            name: Cause(f"Permuting it changed the output by {error:.1e}.")
+            for name, error in suspects.items()
+        }
+        rest = [group for group in groups if group.name not in failed]
+        if failed and rest and (error := self._error(rest)):
+            together = Cause(f"Permuting it with other groups changed the output by {error:.1e}.")
+            failed |= {group.name: together for group in rest}
+        return failed
+
+    def tells(self, group: ChannelGroup) -> bool:
+        """Whether moving one side of the group's channels alone changes the output."""
+        one_side = group.consumers or group.occurrences[:1]
+        moves = self._moves({group.name: one_side}, self.rounds[0])
+        if self.reference.native_change(moves) > self.reference.tolerance:
+            return True
+        return self.reference.wide_change(moves) > VISIBLE
+
+    def _suspects(self, groups: Sequence[ChannelGroup]) -> dict[str, float]:
+        """Halve the groups until those that change the output stand alone."""
+        error = self._error(groups)
+        if not error:
+            return {}
+        if len(groups) == 1:
+            return {groups[0].name: error}
+        half = len(groups) // 2
+        return self._suspects(groups[:half]) | self._suspects(groups[half:])
+
+    def _error(self, groups: Sequence[ChannelGroup]) -> float:
+        """How much permuting these groups changes the output; 0 within the tolerances."""
+        places = {group.name: group.occurrences for group in groups}
+        for orders in self.rounds:
+            wide = self.reference.wide_change(self._moves(places, orders))
+            if wide > FLOAT64_TOLERANCE:
+                return wide
+        native = self.reference.native_change(self._moves(places, self.rounds[0]))
+        return native if native > self.reference.tolerance else 0.0
+
+    def _moves(self, places: Places, orders: Mapping[str, Permutation]) -> tuple[TensorMove, ...]:
+        chosen = [(place, orders[name]) for name in places for place in places[name]]
+        return occurrence_moves(self.reference.native, chosen)
+
+
+def _orders(groups: Sequence[ChannelGroup], seed: int) -> Mapping[str, Permutation]:
+    return {group.name: _shuffled(group, [seed, place]) for place, group in enumerate(groups)}
+
+
+def _shuffled(group: ChannelGroup, seed: Sequence[int]) -> Permutation:
+    """A random permutation that moves every channel, inside its block."""
+    rng = np.random.default_rng(seed)
+    order = np.arange(group.size)
+    for block in group.blocks:
+        ring = rng.permutation(block)
+        order[ring] = np.roll(ring, 1)
+    return Permutation(order)

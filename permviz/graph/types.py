@@ -1,0 +1,129 @@
+"""What the coupling analysis finds out about a model, as frozen values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+Role = Literal["consumer", "producer", "passenger"]
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Occurrence:
+    """One place where channels of a group occur: an axis of a tensor.
+
+    Permuting the group by `order` makes the new tensor's index `positions[i, r]` hold what
+    was at `positions[order[i], r]`, for every listed channel and repeat.
+
+    Attributes:
+        tensor: canonical name in the state dict.
+        axis: axis of the tensor.
+        role: consumer (reads the channels), producer (writes them) or passenger.
+        rows: half-open range of axis 0 that the occurrence is limited to (the rows of one
+            convolution group, on the input axis of a grouped convolution); None for all.
+        channels: int64[k], the group's channels that occur here, ascending.
+        positions: int64[k, repeats], where each of them stands along the axis.
+    """
+
+    tensor: str
+    axis: int
+    role: Role
+    rows: tuple[int, int] | None
+    channels: Indices = field(repr=False)
+    positions: Indices = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChannelGroup:
+    """Channels that must be permuted together everywhere.
+
+    Attributes:
+        name: unique and stable, from the first consumer layer.
+        size: number of channels.
+        blocks: disjoint sets of channels; a channel may move only inside its block.
+        occurrences: every place, consumers first.
+    """
+
+    name: str
+    size: int
+    blocks: tuple[Indices, ...] = field(repr=False)
+    occurrences: tuple[Occurrence, ...] = field(repr=False)
+
+    @property
+    def consumers(self) -> tuple[Occurrence, ...]:
+        """The places that read the channels, which are pruned by stripes of them."""
+        return tuple(place for place in self.occurrences if place.role == "consumer")
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """An axis that may not be permuted, and why.
+
+    Attributes:
+        tensor: canonical name in the state dict.
+        axis: axis of the tensor.
+        reason: one sentence for the user.
+        op: the operation that caused it, such as ``aten.cumsum.default``; empty if none.
+        source: line of the model's source that called it; empty if unknown.
+    """
+
+    tensor: str
+    axis: int
+    reason: str
+    op: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One convolution or linear layer.
+
+    Attributes:
+        name: module path.
+        kind: ``conv1d``, ``conv2d``, ``conv3d`` or ``linear``.
+        tensor: canonical name of its weight.
+        shape: shape of its weight; axis 1 is the input axis that patterns apply to.
+        conv_groups: number of convolution groups, 1 for a linear layer.
+        inputs: names of the channel groups on its input axis, empty if frozen.
+        outputs: names of the channel groups on its output axis, empty if frozen.
+        frozen: why the input axis cannot be permuted; None if at least a part can.
+    """
+
+    name: str
+    kind: str
+    tensor: str
+    shape: tuple[int, ...]
+    conv_groups: int
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    frozen: Frozen | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChannelGraph:
+    """All that the analysis found out about one model.
+
+    Attributes:
+        model: the analysed model, never changed.
+        example_inputs: the inputs it was captured and verified with.
+        groups: the channel groups, each verified unless the analysis was told not to.
+        layers: every convolution and linear layer, in the order of execution.
+        frozen: every axis that may not be permuted, with its reason.
+        fingerprint: of the model.
+    """
+
+    model: nn.Module = field(repr=False)
+    example_inputs: object = field(repr=False)
+    groups: tuple[ChannelGroup, ...]
+    layers: tuple[Layer, ...] = field(repr=False)
+    frozen: tuple[Frozen, ...] = field(repr=False)
+    fingerprint: str
+
+    @property
+    def by_name(self) -> Mapping[str, ChannelGroup]:
+        """The groups by their names."""
+        return {group.name: group for group in self.groups}
