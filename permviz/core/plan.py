@@ -136,7 +136,14 @@ class PermutationPlan:
             )
         except PlanError:
             raise
-        except (PermvizError, ValueError, TypeError, KeyError, AttributeError) as problem:
+        except (
+            PermvizError,
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            RecursionError,
+        ) as problem:
             raise PlanError(
                 f"This is not a permutation plan ({type(problem).__name__}: {problem}); "
                 "pass the plan.json that an export wrote."

@@ -8,7 +8,7 @@ and exact for any rearrangement of the opened channels, since no two share a str
 import numpy as np
 from numpy.typing import NDArray
 
-from permviz.kernels.compiled import ROWS, compiled, rank
+from permviz.kernels.compiled import ROWS, compiled, floor
 from permviz.kernels.compiled_swaps import slot_values
 from permviz.kernels.protocol import Columns, Values
 
@@ -25,24 +25,6 @@ def _uniform(state: NDArray[np.uint64]) -> float:
     bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     bits ^= bits >> np.uint64(31)
     return np.float64(bits >> np.uint64(11)) * 2.0**-53
-
-
-@compiled
-def _floor(
-    columns: Columns, stripe: NDArray[np.int64], slot: int, n: int, block: Columns, found: Columns
-) -> None:
-    """The n-th largest of a stripe without one slot, in each row."""
-    for start in range(0, found.size, ROWS):
-        width, place = min(ROWS, found.size - start), 0
-        for other in range(stripe.size):
-            if other != slot:
-                source = columns[stripe[other]]
-                for row in range(width):
-                    block[place, row] = source[start + row]
-                place += 1
-        rank(block, n, width)
-        for row in range(width):
-            found[start + row] = block[n - 1, row]
 
 
 @compiled
@@ -79,7 +61,7 @@ def anneal(
             slot = int(_uniform(state) * m)
             start = names[seat] * m
             slots[seat], held[seat] = start + slot, order[start + slot]
-            _floor(columns, order[start : start + m], slot, n, block, floors[seat])
+            floor(columns, order[start : start + m], slot, n, block, floors[seat])
             source = columns[held[seat]]
             for row in range(rows):
                 lifted[seat, row] = source[row]

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from permviz.core.pattern import NMPattern
-from permviz.errors import StrategyError
+from permviz.errors import ScoresError, StrategyError
+from permviz.models.importance import importance_names
 from permviz.search.registry import describe, parse
 from permviz.search.runner import Limits
 
@@ -24,6 +25,7 @@ class SearchSettings:
     Raises:
         StrategyError: no strategy, an unknown one, or an impossible seed or budget.
         PatternError: the pattern is not N:M.
+        ScoresError: the importance is unknown.
     """
 
     strategies: tuple[str, ...] = ("auto",)
@@ -37,6 +39,7 @@ class SearchSettings:
         if not named:
             raise StrategyError("No strategy is chosen; choose at least one, for example auto.")
         Limits(self.seed, self.budget)
+        _check_importance(self.importance)
         object.__setattr__(self, "strategies", named)
         object.__setattr__(self, "pattern", NMPattern.parse(self.pattern))
 
@@ -44,3 +47,10 @@ class SearchSettings:
     def nm(self) -> NMPattern:
         """The parsed pattern."""
         return NMPattern.parse(self.pattern)
+
+
+def _check_importance(name: str) -> None:
+    if name not in importance_names():
+        raise ScoresError(
+            f"The importance {name!r} is unknown; choose one of {', '.join(importance_names())}."
+        )

@@ -41,7 +41,9 @@ def test_the_inverse_undoes_every_move():
     assert back.inverse() == plan
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"format": "other"}', "{" * 50])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "null", '{"format": "other"}', "{" * 50, "[" * 100_000]
+)
 def test_other_files_are_no_plans(text):
     with pytest.raises(PlanError):
         PermutationPlan.from_json(text)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from permviz.core.trace import Improved
-from permviz.errors import PatternError, SessionError, StrategyError
+from permviz.errors import PatternError, ScoresError, SessionError, StrategyError
 from permviz.session.budget import SharedBudget
 from permviz.session.events import (
     SearchDone,
@@ -167,6 +167,7 @@ def test_a_model_with_nothing_to_search_says_so(chain):
         ({"pattern": "4:4"}, PatternError),
         ({"seed": -1}, StrategyError),
         ({"budget": -1.0}, StrategyError),
+        ({"importance": "beauty"}, ScoresError),
     ],
 )
 def test_impossible_settings_are_refused(settings, error):
