@@ -1,0 +1,120 @@
+"""What each command takes; the work is imported when a command runs, so --help is immediate."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Channel permutations for N:M sparsity: search them, see them, export the sparse model.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help and usage errors survive pipes and narrow terminals
+    pretty_exceptions_enable=False,
+)
+
+Model = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL", help="A demo (digits, mobilenet_v2) or another known architecture."
+    ),
+]
+State = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Weights for that architecture: a .safetensors, .pt or .pth state dict.",
+    ),
+]
+
+
+@app.command()
+def explore(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="What is loaded at first.")
+    ] = "digits",
+    port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65535, help="Port on 127.0.0.1.")
+    ] = 5006,
+    show: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser.")] = True,
+) -> None:
+    """Serve the explorer on this machine, with a model already loaded."""
+    from permviz.app.serve import serve
+    from permviz.cli.loading import check_known
+
+    check_known(model)
+    serve(model, port, open_browser=show)
+
+
+@app.command()
+def search(
+    model: Model,
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help='Such as "osg(stripes=2)", by default auto; repeat it for the best of several.',
+        ),
+    ] = None,
+    pattern: Annotated[str, typer.Option(metavar="N:M", help="What to prune to.")] = "2:4",
+    importance: Annotated[
+        str, typer.Option(metavar="NAME", help="What pruning ranks by.")
+    ] = "magnitude",
+    budget: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="For each strategy over the whole model."),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the random numbers.")] = 0,
+    state: State = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Directory to export to.")] = None,
+    accuracy: Annotated[
+        bool, typer.Option(help="Measure the accuracy, if the model comes with data.")
+    ] = True,
+) -> None:
+    """Search permutations for a model; with --out, export it sparse and verified.
+
+    Ctrl-C ends the search and keeps the best orders so far.
+    """
+    from permviz.cli.searching import Request, run
+
+    request = Request(
+        model=model,
+        state=state,
+        strategies=tuple(strategy or ["auto"]),
+        pattern=pattern,
+        importance=importance,
+        budget=budget,
+        seed=seed,
+        out=out,
+        accuracy=accuracy,
+    )
+    raise typer.Exit(run(request))
+
+
+@app.command()
+def verify(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="An export.")],
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="What was exported, to compare its output as well."),
+    ] = None,
+    state: State = None,
+) -> None:
+    """Prove that an export is whole, N:M, and (with --model) computes what the model does."""
+    from permviz.cli.verifying import run
+
+    run(directory, model, state)
+
+
+@app.command()
+def report(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="An export.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="By default report.html in DIR."),
+    ] = None,
+) -> None:
+    """Write one self-contained HTML page about an export."""
+    from permviz.export.html import write_page
+
+    typer.echo(f"Wrote {write_page(directory, output)}.")

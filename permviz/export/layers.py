@@ -1,0 +1,222 @@
+"""What an export did to each layer, computed from the tensors themselves.
+
+The search's own figures are not used: retained scores are counted again with `core.score`
+on the weights before and after, so the report of an export checks the search as well.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from permviz.core.pattern import NMPattern
+from permviz.core.plan import PermutationPlan
+from permviz.core.score import efficacy_percent, retained, row_optimum
+from permviz.errors import ExportError
+from permviz.export.deployability import Deployability, deployability
+from permviz.graph.types import ChannelGraph
+from permviz.models.importance import weight_scores
+
+_KINDS: dict[type[nn.Module], str] = {
+    nn.Linear: "linear",
+    nn.Conv1d: "conv1d",
+    nn.Conv2d: "conv2d",
+    nn.Conv3d: "conv3d",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LayerExport:
+    """One convolution or linear layer of an export.
+
+    Attributes:
+        name: module path.
+        kind: ``conv1d``, ``conv2d``, ``conv3d`` or ``linear``.
+        tensor: its weight's name in the state dict.
+        shape: of its weight.
+        status: ``sparse``, or ``dense`` where the pattern was not applied.
+        permuted: whether the plan reorders its input channels.
+        reason: why it is dense, or why its input channels could not move; may be empty.
+        note: what stays dense inside a sparse layer; may be empty.
+        total: sum of the scores.
+        default: what the pattern retains in the order of the file; `total` where dense.
+        retained: what it retains in the exported order; `total` where dense.
+        row_optimum: what nothing can exceed; `total` where dense.
+        zeros: number of zeros in the exported weight.
+        deployability: which sparse tensor cores can run it.
+    """
+
+    name: str
+    kind: str
+    tensor: str
+    shape: tuple[int, ...]
+    status: str
+    permuted: bool
+    reason: str
+    note: str
+    total: float
+    default: float
+    retained: float
+    row_optimum: float
+    zeros: int
+    deployability: Deployability
+
+    @property
+    def efficacy(self) -> float:
+        """Share of the possible gain that was found, in percent; 100 where there is none."""
+        return efficacy_percent(self.default, self.retained, self.row_optimum)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over the layers of an export; a dense layer retains everything.
+
+    Attributes:
+        total: sum of the scores.
+        default: retained in the order of the file.
+        retained: retained in the exported order.
+        row_optimum: retained score that nothing can exceed.
+        sparse_layers: number of layers with the pattern.
+        dense_layers: number of layers without.
+        weights: number of weights in all layers.
+        zeros: number of zeros among them.
+    """
+
+    total: float
+    default: float
+    retained: float
+    row_optimum: float
+    sparse_layers: int
+    dense_layers: int
+    weights: int
+    zeros: int
+
+    @property
+    def efficacy(self) -> float:
+        """Share of the possible gain that was found, in percent; 100 where there is none."""
+        return efficacy_percent(self.default, self.retained, self.row_optimum)
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """The tensors that a report compares.
+
+    Attributes:
+        before: state dict of the model as given.
+        permuted: state dict of the permuted model, not pruned.
+        after: state dict as exported.
+        reasons: by weight, why it stays dense; empty for one that is pruned.
+        notes: by weight, what stays dense inside a pruned one.
+        importance: name of the importance that pruning ranks by.
+    """
+
+    before: Mapping[str, Tensor]
+    permuted: Mapping[str, Tensor]
+    after: Mapping[str, Tensor]
+    reasons: Mapping[str, str]
+    notes: Mapping[str, str]
+    importance: str
+
+
+def layer_exports(
+    model: nn.Module, plan: PermutationPlan, pruned: Pruned, graph: ChannelGraph | None
+) -> tuple[LayerExport, ...]:
+    """Describe every convolution and linear layer of an export, in the model's order."""
+    moved = frozenset(move.tensor for move in plan.moves if move.axis == 1)
+    frozen = _frozen_reasons(graph)
+    return tuple(
+        _layer_export(name, module, pruned, _Planned(plan.pattern, moved, frozen))
+        for name, module in model.named_modules()
+        if _kind(module) and _weight_of(name) in pruned.before
+    )
+
+
+def totals(layers: Sequence[LayerExport]) -> Totals:
+    """Add up the layers of an export."""
+    sparse = sum(layer.status == "sparse" for layer in layers)
+    return Totals(
+        total=sum(layer.total for layer in layers),
+        default=sum(layer.default for layer in layers),
+        retained=sum(layer.retained for layer in layers),
+        row_optimum=sum(layer.row_optimum for layer in layers),
+        sparse_layers=sparse,
+        dense_layers=len(layers) - sparse,
+        weights=sum(int(np.prod(layer.shape)) for layer in layers),
+        zeros=sum(layer.zeros for layer in layers),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    pattern: NMPattern
+    moved: frozenset[str]
+    frozen: Mapping[str, str]
+
+
+def _layer_export(name: str, module: nn.Module, pruned: Pruned, planned: _Planned) -> LayerExport:
+    tensor = _weight_of(name)
+    shape = tuple(pruned.after[tensor].shape)
+    dense = pruned.reasons.get(tensor, "")
+    permuted = tensor in planned.moved
+    total, default, kept, optimum = _figures(tensor, pruned, planned.pattern, dense=bool(dense))
+    return LayerExport(
+        name=name,
+        kind=_kind(module),
+        tensor=tensor,
+        shape=shape,
+        status="dense" if dense else "sparse",
+        permuted=permuted,
+        reason=dense or ("" if permuted else planned.frozen.get(tensor, "")),
+        note=pruned.notes.get(tensor, ""),
+        total=total,
+        default=default,
+        retained=kept,
+        row_optimum=optimum,
+        zeros=int((pruned.after[tensor] == 0).sum()),
+        deployability=deployability(
+            shape,
+            planned.pattern,
+            conv_groups=int(getattr(module, "groups", 1)),
+            dense_because=dense,
+        ),
+    )
+
+
+def _figures(
+    tensor: str, pruned: Pruned, pattern: NMPattern, *, dense: bool
+) -> tuple[float, float, float, float]:
+    """Total, default, retained and row optimum of one layer."""
+    before = _scores(tensor, pruned.before[tensor], pruned.importance)
+    total = float(before.sum(dtype=np.float64))
+    if dense:
+        return total, total, total, total
+    permuted = _scores(tensor, pruned.permuted[tensor], pruned.importance)
+    kept = _scores(tensor, pruned.after[tensor], pruned.importance).sum(dtype=np.float64)
+    best = retained(permuted, pattern)
+    if not np.isclose(kept, best, rtol=1e-5):
+        raise ExportError(
+            f"The mask of {tensor} retains {kept:.6g} of a possible {best:.6g}; "
+            "this is a fault of permviz, please report it."
+        )
+    return total, retained(before, pattern), best, row_optimum(before, pattern)
+
+
+def _scores(tensor: str, weight: Tensor, importance: str) -> NDArray[np.floating]:
+    """Scores as float[rows, channels], one row for each output channel and kernel position."""
+    scores = weight_scores(tensor.removesuffix(".weight"), weight, importance)
+    return np.moveaxis(scores, 1, -1).reshape(-1, weight.shape[1])
+
+
+def _frozen_reasons(graph: ChannelGraph | None) -> dict[str, str]:
+    layers = graph.layers if graph is not None else ()
+    return {layer.tensor: layer.frozen.reason for layer in layers if layer.frozen is not None}
+
+
+def _kind(module: nn.Module) -> str:
+    return next((kind for known, kind in _KINDS.items() if isinstance(module, known)), "")
+
+
+def _weight_of(module_name: str) -> str:
+    return f"{module_name}.weight" if module_name else "weight"
