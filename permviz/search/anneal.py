@@ -65,7 +65,8 @@ class Anneal:
         orders = np.tile(np.arange(block.channels), (self.chains, 1))
         states = rng.integers(0, 2**63, (self.chains, 1)).astype(np.uint64)
         pace = _Pace(total, opened**2 * block.columns.shape[1])
-        spent: float | None = None
+        spent = yield None
+        pace.begin(spent)
         while not pace.over(spent):
             rounds = Rounds(opened, _SWAPS * opened, sigma * self._heat(pace.share), pace.rounds)
             kernels.anneal(block.columns, orders, block.pattern, rounds, states)
@@ -93,6 +94,11 @@ class _Pace:
         self._most = max(1, _STEP_WORK // work)
         self._fixed = max(1, min(self._most, total // _STEPS))
         self.rounds = 1
+        self._began = 0.0
+
+    def begin(self, spent: float | None) -> None:
+        """Cool over what is left of the budget from now on."""
+        self._began = spent or 0.0
 
     def over(self, spent: float | None) -> bool:
         """Take note of the time, and tell whether the search is over."""
@@ -100,7 +106,8 @@ class _Pace:
             self.share = self.done / self._total
             self.rounds = min(self._fixed, max(1, self._total - self.done))
             return self.done >= self._total
-        took, self.share = spent - self.share, spent
+        share = (spent - self._began) / max(1.0 - self._began, 1e-9)
+        took, self.share = share - self.share, share
         if took * _STEPS < 1:
             self.rounds = min(self._most, self.rounds * 2)
         elif took * _STEPS > 2:

@@ -1,7 +1,8 @@
-"""The default: swaps to a local optimum, stripe pairs from there, then escapes of both.
+"""The default: the best searches that fit the problem, one after the other.
 
-Swaps are the cheapest gains and pairs of stripes contain them, so each pair table starts
-from an order where little is left to move.
+Few channels are solved exactly. Otherwise reassignment takes the cheap gains first, which
+is as far as a short budget gets on wide matrices, and block annealing has the rest of the
+time. The runner keeps the best of all proposals, so no part can spoil another's result.
 """
 
 from dataclasses import dataclass
@@ -10,46 +11,33 @@ from typing import ClassVar
 import numpy as np
 
 from permviz.kernels.protocol import Kernels
-from permviz.search.channel_swap import SwapClimber
-from permviz.search.escape import climb_and_escape
-from permviz.search.ledger import StripeLedger
-from permviz.search.osg import PairClimber, feasible
-from permviz.search.strategy import Block, Order, Steps, at_least
+from permviz.search import exact
+from permviz.search.anneal import Anneal
+from permviz.search.assignment import Assignment
+from permviz.search.strategy import Block, Steps, at_least
+
+_EXACT_CHANNELS = 20
+"""Up to here the optimum takes a tenth of a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Auto:
-    """Channel swaps, then pairs of stripes where their tables are affordable, with escapes.
+    """Exact when small, else reassignment and then block annealing.
 
     Attributes:
-        escapes: how many times a local optimum is left by one random swap.
+        sweeps: how often annealing opens each stripe, on the mean, without a time budget.
     """
 
-    escapes: int = 100
+    sweeps: int = 2000
     name: ClassVar[str] = "auto"
 
     def __post_init__(self) -> None:
-        at_least(self.name, "escapes", self.escapes, 0)
+        at_least(self.name, "sweeps", self.sweeps, 1)
 
     def steps(self, block: Block, rng: np.random.Generator, kernels: Kernels) -> Steps:
-        """Climb both ways, escape, climb again."""
-        yield from climb_and_escape(_BothClimber(block, kernels), self.escapes, rng)
-
-
-class _BothClimber:
-    """Climbs by swaps first and by pairs of stripes after that."""
-
-    def __init__(self, block: Block, kernels: Kernels) -> None:
-        self.block = block
-        self.ledger = StripeLedger(block, kernels)
-        self.order: Order = np.arange(block.channels)
-        self._swaps = SwapClimber(block, kernels)
-        self._pairs = PairClimber(block, kernels) if feasible(block.pattern.m) else None
-
-    def climb(self, order: Order) -> Steps:
-        """Improve `order` until neither a swap nor a pair of stripes gains."""
-        yield from self._swaps.climb(order)
-        self.order = self._swaps.order
-        if self._pairs is not None:
-            yield from self._pairs.climb(self.order)
-            self.order = self._pairs.order
+        """Search in the order above; annealing cools over the time that is left to it."""
+        yield from Assignment().steps(block, rng, kernels)
+        if block.channels <= _EXACT_CHANNELS and exact.feasible(block.channels):
+            yield from exact.Exact().steps(block, rng, kernels)
+        else:
+            yield from Anneal(sweeps=self.sweeps).steps(block, rng, kernels)
