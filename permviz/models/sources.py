@@ -16,7 +16,7 @@ from permviz.models.digits_data import WEIGHTS_FILE, DigitsData, as_input, load_
 DIGITS = "digits"
 
 _DIGITS_ABOUT = (
-    "An inverted-residual CNN of 0.3 million weights, trained on 4,000 handwritten digits (MNIST)."
+    "An inverted-residual CNN of 0.2 million weights, trained on 4,000 handwritten digits (MNIST)."
 )
 
 
