@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,20 @@ from permviz.search.result import SearchResult
 from permviz.session.events import Progress
 
 Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A search that runs: since when, and for how many seconds at most."""
+
+    since: float
+    budget: float | None
+
+    def share(self, now: float) -> float:
+        """How much of it is done; nothing is known without a budget."""
+        if self.budget is None:
+            return 0.0
+        return min(1.0, max(0.0, (now - self.since) / self.budget))
 
 
 class Board:
@@ -27,7 +42,8 @@ class Board:
         self._sizes = sizes
         self._begun: float | None = None
         self._ended: float | None = None
-        self._running: dict[Key, None] = {}
+        self._running: dict[Key, _Run] = {}
+        self._paused: float | None = None
         self._over: set[Key] = set()
         self._orders: dict[Key, NDArray[np.int64]] = {}
         self._results: dict[Key, SearchResult] = {}
@@ -40,10 +56,25 @@ class Board:
         """The session ends now."""
         self._ended = time.monotonic()
 
-    def run(self, key: Key) -> None:
-        """A search starts from the order as given."""
+    def pause(self) -> None:
+        """Every search waits from now on."""
+        self._paused = time.monotonic()
+
+    def resume(self) -> None:
+        """Every search goes on; the pause does not count as its time."""
         with self._lock:
-            self._running[key] = None
+            if self._paused is not None:
+                waited = time.monotonic() - self._paused
+                self._running = {
+                    key: replace(run, since=run.since + waited)
+                    for key, run in self._running.items()
+                }
+            self._paused = None
+
+    def run(self, key: Key, budget: float | None = None) -> None:
+        """A search starts from the order as given, perhaps with a budget in seconds."""
+        with self._lock:
+            self._running[key] = _Run(time.monotonic(), budget)
             self._orders[key] = np.arange(self._sizes[key])
 
     def move(self, key: Key, event: SearchEvent) -> None:
@@ -96,8 +127,11 @@ class Board:
         with self._lock:
             now = self._ended or time.monotonic()
             seconds = now - self._begun if self._begun is not None else 0.0
+            clock = self._paused or now
             total = sum(self._costs.values()) or 1.0
-            fraction = min(1.0, sum(self._costs[key] for key in self._over) / total)
+            done = sum(self._costs[key] for key in self._over)
+            done += sum(self._costs[key] * run.share(clock) for key, run in self._running.items())
+            fraction = min(1.0, done / total)
             return Progress(
                 done=len(self._over),
                 total=len(self._costs),

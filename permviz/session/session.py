@@ -133,6 +133,7 @@ class Session:
         with self._lock:
             if self._status == "running":
                 self._control.pause()
+                self._board.pause()
                 self._set_status("paused")
 
     def resume(self) -> None:
@@ -140,6 +141,7 @@ class Session:
         with self._lock:
             if self._status == "paused":
                 self._set_status("running")
+                self._board.resume()
                 self._control.resume()
 
     def cancel(self) -> None:
@@ -209,8 +211,8 @@ class Session:
         with self._lock:
             if self._control.cancelled or problem is None:
                 return
-            self._board.run(task.key)
-        share = task.budget.take(task.problem.cost) if task.budget is not None else None
+            share = task.budget.take(task.problem.cost) if task.budget is not None else None
+            self._board.run(task.key, share)
         limits = Limits(self.settings.seed, share, self._control)
         try:
             result = run(

@@ -7,6 +7,7 @@ import torch
 
 from permviz.core.trace import Improved
 from permviz.errors import PatternError, ScoresError, SessionError, StrategyError
+from permviz.session.board import Board
 from permviz.session.budget import SharedBudget
 from permviz.session.events import (
     SearchDone,
@@ -136,6 +137,28 @@ def test_best_orders_are_of_the_whole_group_at_any_time(chain):
     session = finished(chain)
     assert set(session.best()) == set(session.results)
     assert len(session.best()["b", BOTH[0]]) == 16
+
+
+def test_progress_grows_while_a_search_spends_its_budget(monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr("permviz.session.board.time.monotonic", lambda: clock[0])
+    board = Board({("g", "s"): 3.0, ("h", "s"): 1.0}, {("g", "s"): 8, ("h", "s"): 8})
+    board.begin()
+    board.run(("g", "s"), 10.0)
+    clock[0] += 4
+    assert board.progress.fraction == pytest.approx(0.3)
+    assert board.progress.seconds_left == pytest.approx(4 / 0.3 * 0.7)
+    board.pause()
+    clock[0] += 100
+    assert board.progress.fraction == pytest.approx(0.3)
+    board.resume()
+    clock[0] += 1
+    assert board.progress.fraction == pytest.approx(0.375)
+    board.close(("g", "s"), None)
+    assert board.progress.fraction == pytest.approx(0.75)
+    board.run(("h", "s"))
+    clock[0] += 50
+    assert board.progress.fraction == pytest.approx(0.75)
 
 
 def test_a_failing_search_is_told_and_the_others_go_on(chain):
