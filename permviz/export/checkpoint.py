@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from safetensors import SafetensorError
@@ -224,16 +225,18 @@ def _check_formats(formats: Sequence[str]) -> None:
 
 
 def check_target(directory: Path | str) -> None:
-    """Refuse a directory that is not ours to replace, before any work is done.
+    """Refuse a directory that cannot become an export, before any work is done.
 
     Raises:
-        ExportError: it is a file, or holds something else than an export.
+        ExportError: it is a file, holds something else than an export, or nothing can be
+            written beside it.
     """
     target = Path(directory).expanduser().resolve()
     try:
         if target.exists() and not target.is_dir():
             raise ExportError(f"{target} is a file; choose a new or empty directory.")
         held = {entry.name for entry in target.iterdir()} if target.exists() else set()
+        _try_writing(target)
     except OSError as problem:
         raise ExportError(
             f"{target} cannot be used ({problem.strerror}); choose another directory."
@@ -244,6 +247,13 @@ def check_target(directory: Path | str) -> None:
         raise ExportError(
             f"{target} {what}, which no export of permviz wrote; choose an empty directory."
         )
+
+
+def _try_writing(target: Path) -> None:
+    """Make and remove a directory where the export will be staged."""
+    beside = next(parent for parent in target.parents if parent.exists())
+    with TemporaryDirectory(dir=beside, prefix=f".{target.name}."):
+        pass
 
 
 @contextmanager

@@ -165,3 +165,8 @@ def test_a_killed_export_leaves_the_old_one_and_the_next_cleans_up(
     assert read_report(exported) == before
     export(model, planned(model, 7), exported)
     assert [entry.name for entry in exported.parent.iterdir()] == [exported.name]
+
+
+def test_a_place_where_nothing_can_be_written_is_refused_before_any_work():
+    with pytest.raises(ExportError, match="choose another directory"):
+        check_target("/proc/permviz/export")
