@@ -1,0 +1,215 @@
+"""The work behind the page, one method a step; every one may take seconds.
+
+Methods run in other threads, get a `report(text, fraction)` to say how far they are, and
+touch no state. Tests put another `Flow` in its place.
+"""
+
+import tempfile
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from permviz.app.inbox import Report
+from permviz.export.archive import archive
+from permviz.export.checkpoint import CheckReport, Details, ExportReport, check, export
+from permviz.figures.pair import OrderPair
+from permviz.graph.analyze import analyze
+from permviz.graph.apply import apply
+from permviz.graph.types import ChannelGraph
+from permviz.graph.verify import VerifyReport, verify
+from permviz.kernels import warm
+from permviz.models.accuracy import AccuracyTable, accuracy_table
+from permviz.models.sources import LoadedModel, load_model, load_state
+from permviz.session.plan import session_plan
+from permviz.session.report import (
+    LayerRow,
+    ModelTotals,
+    layer_order,
+    layer_rows,
+    layer_scores,
+    model_totals,
+)
+from permviz.session.session import Session
+from permviz.session.settings import SearchSettings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """A model that is ready to be searched.
+
+    Attributes:
+        loaded: the model and where it came from.
+        graph: its channel groups.
+    """
+
+    loaded: LoadedModel
+    graph: ChannelGraph = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Findings:
+    """What a session has found so far.
+
+    Attributes:
+        rows: one a layer.
+        totals: of the model.
+        pair: the chosen layer in both orders; None if it has no scores.
+    """
+
+    rows: tuple[LayerRow, ...]
+    totals: ModelTotals
+    pair: OrderPair | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Packed:
+    """An export that was written and checked.
+
+    Attributes:
+        opened: the model that was exported.
+        report: what was written.
+        archive: the same files as one zip.
+    """
+
+    opened: Opened
+    report: ExportReport
+    archive: bytes = field(repr=False)
+
+
+class Flow:
+    """From a model's name to an export, step by step."""
+
+    def __init__(self) -> None:
+        self._scratch: list[tempfile.TemporaryDirectory[str]] = []
+
+    def open(self, name: str, report: Report) -> Opened:
+        """Load a model by name and analyse it; a model opened before comes from memory."""
+        return _OPENED.get(name, report)
+
+    def open_state(
+        self, architecture: str, content: bytes, filename: str, report: Report
+    ) -> Opened:
+        """Load a checkpoint into a known architecture and analyse it."""
+        report(f"reading {filename}", -1.0)
+        return analyzed(load_state(architecture, content, filename), report)
+
+    def prepare(self, opened: Opened, settings: SearchSettings) -> Session:
+        """Set a search up without running it; all settings are checked here."""
+        return Session(opened.graph, settings)
+
+    def warm(self, report: Report) -> None:
+        """Wait for the compiled kernels."""
+        if not warm.ready():
+            report("loading the search kernels", -1.0)
+            warm.ensure()
+
+    def findings(self, session: Session, layer: str, strategy: str | None) -> Findings:
+        """Sum up what a session has found so far, with a look at one layer."""
+        rows = layer_rows(session)
+        return Findings(rows, model_totals(session, rows), self.pair(session, layer, strategy))
+
+    def pair(self, session: Session, layer: str, strategy: str | None) -> OrderPair | None:
+        """One layer as given and as permuted; None if the pattern does not apply to it.
+
+        Args:
+            session: whose orders are shown.
+            layer: name of the layer; None is returned for an unknown one.
+            strategy: whose order to show; None for the best of each group.
+        """
+        known = {known.name: known for known in session.graph.layers}
+        if layer not in known or known[layer].shape[1] < session.settings.nm.m:
+            return None
+        return OrderPair(
+            layer=layer,
+            scores=layer_scores(session, layer),
+            order=layer_order(session, layer, strategy),
+            pattern=session.settings.nm,
+        )
+
+    def compare(self, opened: Opened, session: Session) -> VerifyReport:
+        """Compare the output of the model in its best order with the model's."""
+        plan = session_plan(session)
+        model, inputs = opened.loaded.model, opened.loaded.example_inputs
+        return verify(model, apply(model, plan), inputs)
+
+    def accuracy(self, opened: Opened, session: Session, report: Report) -> AccuracyTable:
+        """Measure the model dense, pruned, permuted and pruned, and in random orders."""
+        return accuracy_table(
+            opened.loaded,
+            opened.graph,
+            session_plan(session),
+            importance=session.settings.importance,
+            seed=session.settings.seed,
+            on_progress=lambda what, fraction: report(f"accuracy: {what}", fraction),
+        )
+
+    def export(
+        self, opened: Opened, session: Session, order: "ExportOrder", report: Report
+    ) -> Packed:
+        """Write an export, read it back, and pack it for download."""
+        report("planning", 0.0)
+        directory = order.directory or self._scratch_directory(opened.loaded.name)
+        written = export(
+            opened.loaded.model,
+            session_plan(session, order.strategy),
+            directory,
+            importance=session.settings.importance,
+            example_inputs=opened.loaded.example_inputs,
+            details=Details(opened.graph, order.accuracy),
+            on_progress=report,
+        )
+        report("packing", 0.95)
+        return Packed(opened, written, archive(directory).getvalue())
+
+    def verify_export(self, packed: Packed) -> CheckReport:
+        """Read an export back and compare it with the model it was made of."""
+        loaded = packed.opened.loaded
+        return check(packed.report.directory, loaded.model, loaded.example_inputs)
+
+    def close(self) -> None:
+        """Remove exports that were made for download only."""
+        while self._scratch:
+            self._scratch.pop().cleanup()
+
+    def _scratch_directory(self, name: str) -> Path:
+        self._scratch.append(tempfile.TemporaryDirectory(prefix="permviz-"))
+        return Path(self._scratch[-1].name) / f"permviz-{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOrder:
+    """What an export should be.
+
+    Attributes:
+        strategy: whose orders; None for the best of each group.
+        directory: on the server; None for a temporary one.
+        accuracy: to be told in the report, if it was measured.
+    """
+
+    strategy: str | None
+    directory: Path | None
+    accuracy: AccuracyTable | None
+
+
+class _OpenedModels:
+    """Models opened by name, shared by all pages: nothing ever changes them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._opened: dict[str, Opened] = {}
+
+    def get(self, name: str, report: Report) -> Opened:
+        if name not in self._opened:
+            report(f"loading {name}", -1.0)
+        with self._lock:
+            if name not in self._opened:
+                self._opened[name] = analyzed(load_model(name), report)
+            return self._opened[name]
+
+
+_OPENED = _OpenedModels()
+
+
+def analyzed(loaded: LoadedModel, report: Report) -> Opened:
+    """Find out how the channels of a loaded model are coupled."""
+    return Opened(loaded, analyze(loaded.model, loaded.example_inputs, on_progress=report))

@@ -1,0 +1,101 @@
+"""The page's content: the views bound to one state, and the clock that drives it."""
+
+from typing import Any
+
+import panel as pn
+import param
+from panel.io.callbacks import PeriodicCallback
+
+from permviz.app.controls import Controls
+from permviz.app.state import Explorer
+from permviz.app.values import BEST, TABS, Task
+from permviz.views.export import ExportView
+from permviz.views.layer import LayerView
+from permviz.views.layers import LayersView
+from permviz.views.summary import SummaryView
+
+TICK_MILLISECONDS = 100
+
+
+class Page(pn.viewable.Viewer):
+    """Controls, summary and tabs of an `Explorer`; in a notebook it stands for itself."""
+
+    def __init__(self, state: Explorer, **params: Any) -> None:
+        super().__init__(**params)
+        self.state = state
+        self.controls = Controls(state)
+        refs = state.param
+        self.summary = SummaryView(totals=refs.totals, check=refs.check, accuracy=refs.accuracy)
+        layers = LayersView(rows=refs.rows, strategies=refs.searched)
+        layer = LayerView(rows=refs.rows, pair=refs.pair, tracks=refs.tracks, orders=_orders(state))
+        export = ExportView(
+            state.export,
+            state.verify_export,
+            rows=refs.rows,
+            pattern=refs.pattern,
+            orders=_orders(state),
+            packed=refs.packed,
+            busy=pn.bind(_exporting, refs.tasks),
+        )
+        for view in (layers, layer):
+            tie(view, state, "layer")
+        tie(layer, state, "shown")
+        self.tabs = pn.Tabs(
+            *zip(TABS, (layers, layer, export), strict=True),
+            dynamic=True,
+            active=TABS.index(state.tab),
+            sizing_mode="stretch_width",
+        )
+        self._tie_tabs()
+        state.param.watch(_notify, "notice")
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        side = pn.Column(self.controls, width=320)
+        main = pn.Column(self.summary, self.tabs, sizing_mode="stretch_width")
+        return pn.Row(side, main, sizing_mode="stretch_width")
+
+    def tick(self) -> None:
+        """Start the clock once the page is there to be updated."""
+        pn.state.onload(self._start_clock)
+
+    def _start_clock(self) -> None:
+        # In the background, or the page would be marked as busy and idle at every tick.
+        clock = PeriodicCallback(
+            callback=self._drain, period=TICK_MILLISECONDS, background=True, log=False
+        )
+        clock.start()
+
+    def _drain(self) -> None:
+        with pn.io.hold():
+            self.state.drain()
+
+    def _tie_tabs(self) -> None:
+        tabs, state = self.tabs, self.state
+        tabs.param.watch(lambda event: state.param.update(tab=TABS[event.new]), "active")
+        state.param.watch(lambda event: tabs.param.update(active=TABS.index(event.new)), "tab")
+
+
+def tie(one: param.Parameterized, other: param.Parameterized, name: str) -> None:
+    """Keep a parameter equal in two objects, beginning with the value of `other`."""
+    one.param.update({name: getattr(other, name)})
+    one.param.watch(lambda event: other.param.update({name: event.new}), name)
+    other.param.watch(lambda event: one.param.update({name: event.new}), name)
+
+
+def _orders(state: Explorer) -> Any:
+    return pn.bind(lambda searched: [BEST, *searched], state.param.searched)
+
+
+def _exporting(tasks: tuple[Task, ...]) -> bool:
+    return any(task.kind in {"export", "verify"} for task in tasks)
+
+
+def _notify(event: param.parameterized.Event) -> None:
+    notice, area = event.new, pn.state.notifications
+    if notice is None or area is None:
+        return
+    # Bad news stays until it is dismissed; it may tell what to do next.
+    area.send(notice.text, duration=_STAY[notice.level], type=notice.level)
+
+
+_STAY = {"error": 0, "warning": 15_000, "success": 8_000}

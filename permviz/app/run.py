@@ -1,0 +1,91 @@
+"""One search of one model as the page follows it: the session and what it has said."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from permviz.app.flow import Opened
+from permviz.app.tracks import TrackLog
+from permviz.figures.curves import Track
+from permviz.session.events import SearchFailed, SessionEvent
+from permviz.session.session import Session
+from permviz.session.settings import SearchSettings
+
+# Drawing takes the page's thread a tenth of a second; between drawings it must be free.
+SUM_SECONDS = 1.0
+TRACK_SECONDS = 0.5
+
+
+class Run:
+    """Collects a session's events and says when its findings are worth summing up anew."""
+
+    def __init__(self, opened: Opened, session: Session) -> None:
+        self.opened = opened
+        self.session = session
+        self._events: deque[SessionEvent] = deque()
+        self._log = TrackLog()
+        self._failures: list[str] = []
+        self._findings = _Pace(SUM_SECONDS)
+        self._curves = _Pace(TRACK_SECONDS)
+        self._progress = _Pace(TRACK_SECONDS)
+        self._unsubscribe = session.subscribe(self._events.append)
+
+    @property
+    def settings(self) -> SearchSettings:
+        """What the session searches with."""
+        return self.session.settings
+
+    def collect(self) -> None:
+        """Take the events that came since the last call."""
+        # Events may arrive faster than they are taken; the rest waits for the next call.
+        for _ in range(len(self._events)):
+            event = self._events.popleft()
+            self._log.add(event)
+            self._findings.wanted = self._curves.wanted = True
+            if isinstance(event, SearchFailed):
+                self._failures.append(f"{event.strategy} on {event.group}: {event.message}")
+
+    def failures(self) -> list[str]:
+        """What went wrong in single searches since the last call."""
+        failures, self._failures = self._failures, []
+        return failures
+
+    def findings_due(self) -> bool:
+        """Whether to sum up now: something happened, and the last time is a while ago."""
+        return self._findings.take()
+
+    def tracks_due(self) -> bool:
+        """Whether to show the curves anew."""
+        return self._curves.take()
+
+    def progress_due(self) -> bool:
+        """Whether to tell anew how far the search is."""
+        self._progress.wanted = self.session.status == "running"
+        return self._progress.take()
+
+    def tracks(self, groups: Sequence[str]) -> dict[str, Track]:
+        """What each strategy has done on a channel group."""
+        return self._log.tracks(groups, self.settings.strategies)
+
+    def close(self) -> None:
+        """Stop listening and end the session's work, without waiting for its threads."""
+        self._unsubscribe()
+        self.session.cancel()
+        threading.Thread(target=self.session.close, daemon=True).start()
+
+
+class _Pace:
+    """Says yes when something is wanted, at most once in so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self.wanted = True
+        self._seconds = seconds
+        self._last = float("-inf")
+
+    def take(self) -> bool:
+        now = time.monotonic()
+        if not self.wanted or now - self._last < self._seconds:
+            return False
+        self.wanted, self._last = False, now
+        return True

@@ -1,0 +1,84 @@
+"""Serve the explorer from this process."""
+
+import logging
+import socket
+import threading
+from functools import partial
+
+import panel as pn
+
+from permviz.app.flow import Flow
+from permviz.app.shell import EXTENSIONS, TITLE, build
+from permviz.errors import PermvizError, ServeError
+
+DEFAULT_MODEL = "digits"
+_LOG = logging.getLogger(__name__)
+
+
+def serve(
+    model: str | None = None,
+    port: int = 5006,
+    address: str = "127.0.0.1",
+    *,
+    open_browser: bool = True,
+) -> None:
+    """Serve the explorer until the process is interrupted.
+
+    Args:
+        model: name of the model that pages open with; by default the digits demo.
+        port: TCP port; 0 lets the system choose.
+        address: to listen on; by default only this machine can connect.
+        open_browser: whether to open a page at once.
+
+    Raises:
+        ServeError: the port is in use or not allowed, or the address is not this machine's.
+    """
+    check_port(port, address)
+    pn.extension(*EXTENSIONS, notifications=True)
+    name = model or DEFAULT_MODEL
+    threading.Thread(target=_warm_up, args=(name,), daemon=True).start()
+    pn.serve(
+        partial(build, name),
+        port=port,
+        address=address,
+        title=TITLE,
+        show=open_browser,
+        liveness=True,
+        # A page that nobody looks at any more must not go on searching.
+        unused_session_lifetime_milliseconds=10_000,
+        check_unused_sessions_milliseconds=2_000,
+    )
+
+
+def check_port(port: int, address: str = "127.0.0.1") -> None:
+    """Make sure that a server can listen here.
+
+    Raises:
+        ServeError: it cannot, with what to do instead.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As the server does it: a port that was free a moment ago is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OverflowError as problem:
+            raise ServeError(f"Port {port} does not exist; choose one up to 65535.") from problem
+        except OSError as problem:
+            raise ServeError(
+                f"Port {port} on {address} cannot be used ({problem.strerror}); stop what uses "
+                "it, or choose another port."
+            ) from problem
+
+
+def _warm_up(model: str) -> None:
+    """Load what the first page will need while nobody waits."""
+    flow = Flow()
+    try:
+        flow.open(model, _nobody)
+        flow.warm(_nobody)
+    except PermvizError as problem:
+        _LOG.warning("Nothing could be prepared: %s", problem)
+
+
+def _nobody(_text: str, _fraction: float) -> None:
+    pass

@@ -1,0 +1,55 @@
+"""The served page: a bar, the controls on the left, the findings in the middle.
+
+panel-material-ui is used here only, so that everything else also works in notebooks.
+"""
+
+import panel as pn
+import panel_material_ui as pmui
+from panel.util.parameters import edit_readonly
+
+from permviz.app.page import Page
+from permviz.app.state import Explorer
+
+TITLE = "permviz: channel permutations for N:M sparsity"
+EXTENSIONS = ("tabulator", "filedropper")
+_ADDRESS = ("model", "layer", "strategies", "seed", "tab")
+
+
+def build(model: str = "digits") -> pmui.Page:
+    """Build the page for one browser session; its work ends with that session."""
+    state = Explorer(model=model)
+    page = Page(state)
+    shell = pmui.Page(
+        title=TITLE,
+        sidebar=[page.controls],
+        sidebar_width=330,
+        main=[pn.Column(page.summary, page.tabs, sizing_mode="stretch_width", margin=(8, 12))],
+        theme_config=_THEME,
+        sx=_COMPACT,
+        busy_indicator=None,
+    )
+    _without_busy_sign(shell)
+    if pn.state.location is not None:
+        # All options exist by now, so the address cannot be overwritten by defaults.
+        pn.state.location.sync(state, list(_ADDRESS))
+    state.load()
+    page.tick()
+    pn.state.on_session_destroyed(lambda _: state.close())
+    return shell
+
+
+def _without_busy_sign(shell: pmui.Page) -> None:
+    """Cut the page's tie to Panel's busy flag.
+
+    The tie sends the page's own model at every event, which walks the whole document; jobs
+    that take time say so themselves.
+    """
+    with edit_readonly(shell):
+        shell.busy = False
+
+
+_COMPACT = {
+    "& .MuiToolbar-root": {"minHeight": "44px !important", "height": "44px"},
+    "& header .MuiTypography-root": {"fontSize": "1.05rem"},
+}
+_THEME = {"palette": {"primary": {"main": "#0072b2"}}, "shape": {"borderRadius": 8}}

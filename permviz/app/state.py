@@ -1,0 +1,348 @@
+"""What is chosen and what was found, as plain parameters; no Panel here.
+
+The user's choices are ordinary parameters. Everything else is set by `drain` alone, which
+the page calls every 100 ms in its own thread: it takes what the jobs and the search have
+posted since and applies it as one batch, so views never see half of a change.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import param
+
+from permviz.app.flow import ExportOrder, Findings, Flow, Opened, Packed
+from permviz.app.inbox import Advanced, Failed, Inbox, Message, Report
+from permviz.app.run import Run
+from permviz.app.values import BEST, TABS, Level, Notice, Task, nothing_found
+from permviz.errors import PermvizError, SessionError
+from permviz.figures.pair import OrderPair
+from permviz.graph.verify import VerifyReport
+from permviz.models.importance import importance_names
+from permviz.session.session import Session
+from permviz.session.settings import SearchSettings
+
+STRATEGIES = ("channel_swap(escapes=0)", "osg(stripes=2, escapes=0)", "auto(sweeps=2000)")
+_MOVABLE = {"permuted", "waiting", "searching"}
+_JUDGEMENTS = ("preview", "findings", "pair", "check", "accuracy")
+
+
+class Explorer(param.Parameterized):
+    """State of one page.
+
+    Args:
+        flow: the work behind it.
+        params: initial choices.
+    """
+
+    model = param.String("digits", doc="Name of the model that is asked for.")
+    pattern = param.String("2:4")
+    importance = param.Selector(default="magnitude", objects=list(importance_names()))
+    strategies = param.List(list(STRATEGIES))
+    seed = param.Integer(0, bounds=(0, None))
+    budget = param.Number(10.0, bounds=(0.01, None), allow_None=True, doc="Seconds a strategy.")
+    layer = param.String("", doc="Name of the layer that is looked at.")
+    shown = param.String(BEST, doc="Whose order is looked at: BEST or a strategy's text.")
+    tab = param.Selector(default="Layers", objects=list(TABS))
+
+    uploaded = param.Boolean(False, doc="Whether the loaded weights came from a file.")
+    opened = param.Parameter(None, doc="Opened: the model that is loaded.")
+    status = param.String("empty", doc="Status of the search, or empty.")
+    searched = param.Parameter((), doc="Texts of the strategies in the session.")
+    progress = param.Parameter(None, doc="Progress of the search.")
+    rows = param.Parameter((), doc="LayerRow of each layer.")
+    totals = param.Parameter(None, doc="ModelTotals.")
+    pair = param.Parameter(None, doc="OrderPair of the chosen layer.")
+    tracks = param.Parameter({}, doc="Track of each strategy on the chosen layer's group.")
+    check = param.Parameter(None, doc="VerifyReport of the best plan.")
+    accuracy = param.Parameter(None, doc="AccuracyTable of the best plan.")
+    packed = param.Parameter(None, doc="Packed: the latest export.")
+    tasks = param.Parameter((), doc="Task of each job under way.")
+    notice = param.Parameter(None, doc="Notice to show.")
+
+    def __init__(self, flow: Flow | None = None, **params: Any) -> None:
+        super().__init__(**params)
+        self._flow = flow or Flow()
+        self._inbox = Inbox()
+        self._run: Run | None = None
+        self._later: deque[Callable[[], None]] = deque()
+        self._notices = 0
+
+    # What the user does
+
+    def load(self) -> None:
+        """Load and analyse `model` by its name; on failure what was loaded stays."""
+        name = self.model
+        self._inbox.start("open", f"loading {name}", lambda report: self._flow.open(name, report))
+
+    def load_file(self, architecture: str, content: bytes, filename: str) -> None:
+        """Load a checkpoint into a known architecture; on failure what was loaded stays."""
+
+        def work(report: Report) -> Opened:
+            return self._flow.open_state(architecture, content, filename, report)
+
+        self._inbox.start("upload", f"reading {filename}", work)
+
+    def start(self) -> None:
+        """Search the loaded model with the chosen settings, in place of any earlier search."""
+        opened = self.opened
+        with self._notifying():
+            if opened is None:
+                raise SessionError("No model is loaded yet; choose a model first.")
+            settings = self._settings()
+
+            def work(report: Report) -> Session:
+                self._flow.warm(report)
+                report("preparing the search", -1.0)
+                return self._flow.prepare(opened, settings)
+
+            self._inbox.start("start", "preparing the search", work)
+
+    def pause(self) -> None:
+        """Hold the search."""
+        with self._notifying():
+            self._searching().session.pause()
+
+    def resume(self) -> None:
+        """Let a held search go on."""
+        with self._notifying():
+            self._searching().session.resume()
+
+    def cancel(self) -> None:
+        """End the search with the best found so far."""
+        if self._inbox.busy("start"):
+            self._inbox.forget("start")
+            self.tasks = self._others("start")
+            return
+        with self._notifying():
+            self._searching().session.cancel()
+
+    def export(self, choice: str, directory: str) -> None:
+        """Export the orders of one strategy, or the best of each group.
+
+        Args:
+            choice: text of a strategy, or `BEST`.
+            directory: on the server; empty for one that exists for the download only.
+        """
+        with self._notifying():
+            run = self._searching()
+            order = ExportOrder(
+                _order(choice),
+                Path(directory.strip()) if directory.strip() else None,
+                self.accuracy if choice == BEST else None,
+            )
+            self._inbox.start(
+                "export",
+                "exporting",
+                lambda report: self._flow.export(run.opened, run.session, order, report),
+            )
+
+    def verify_export(self) -> None:
+        """Read the latest export back once more, against the model it was made of."""
+        packed = self.packed
+        if packed is not None:
+            self._inbox.start("verify", "verifying", lambda _: self._flow.verify_export(packed))
+
+    def close(self) -> None:
+        """End all work of this page."""
+        self._inbox.close()
+        self._leave()
+        self._flow.close()
+
+    def tell(self, level: Level, text: str) -> None:
+        """Show a notice."""
+        self._notices += 1
+        self.notice = Notice(level, text, self._notices)
+
+    # What the page's clock does
+
+    def drain(self) -> None:
+        """Apply everything that was posted since the last call, as one batch."""
+        with param.parameterized.batch_call_watchers(self):
+            for message in self._inbox.drain():
+                self._hear(message)
+            if self._run is not None:
+                self._follow(self._run)
+
+    @param.depends("pattern", "importance", watch=True)
+    def _preview(self) -> None:
+        """Show what the settings mean for the model, as long as nothing was searched."""
+        if self.opened is not None and self.status in {"empty", "ready"}:
+            self._prepare(self.opened)
+
+    @param.depends("layer", "shown", watch=True)
+    def _look(self) -> None:
+        """Show another layer or order: the heatmaps in a moment, the curves at once."""
+        run, layer, shown = self._run, self.layer, self.shown
+        if run is None or not self.rows:
+            return
+        self.tracks = run.tracks(self._groups())
+        self._inbox.start("pair", "", lambda _: self._flow.pair(run.session, layer, _order(shown)))
+
+    def _hear(self, message: Message) -> None:
+        others = self._others(message.kind)
+        if isinstance(message, Advanced):
+            self.tasks = (*others, Task(message.kind, message.text, message.fraction))
+            return
+        self.tasks = others
+        if isinstance(message, Failed):
+            self._on_failed(message)
+        else:
+            self._handlers[message.kind](message.value)
+
+    @property
+    def _handlers(self) -> dict[str, Callable[[Any], None]]:
+        return {
+            "open": lambda opened: self._on_opened(opened, uploaded=False),
+            "upload": lambda opened: self._on_opened(opened, uploaded=True),
+            "preview": self._on_prepared,
+            "start": self._on_started,
+            "warm": lambda _: None,
+            "findings": self._on_findings,
+            "pair": self._on_pair,
+            "check": self._on_checked,
+            "accuracy": lambda table: setattr(self, "accuracy", table),
+            "export": self._on_exported,
+            "verify": lambda report: self.tell("success", " ".join(report.checks)),
+        }
+
+    def _follow(self, run: Run) -> None:
+        run.collect()
+        for message in run.failures():
+            self.tell("warning", message)
+        status = run.session.status
+        if status != self.status:
+            self._on_status(run, status)
+        elif run.progress_due():
+            self.progress = run.session.progress
+        # Each of these redraws something; one at a time keeps the page quick to answer.
+        if self._later:
+            self._later.popleft()()
+        elif run.tracks_due():
+            self.tracks = run.tracks(self._groups())
+        elif not self._inbox.busy("findings") and run.findings_due():
+            layer, shown = self.layer, _order(self.shown)
+            self._inbox.start(
+                "findings", "", lambda _: self._flow.findings(run.session, layer, shown)
+            )
+
+    def _on_failed(self, message: Failed) -> None:
+        self.tell("error", message.message)
+        if message.kind == "open" and self.opened is not None:
+            self.model = self.opened.loaded.name
+
+    def _on_opened(self, opened: Opened, *, uploaded: bool) -> None:
+        self._inbox.forget("start")
+        self._drop_judgements()
+        self._leave()
+        name = opened.loaded.name
+        self.param.update(**nothing_found(), opened=opened, uploaded=uploaded, model=name)
+        self._prepare(opened)
+
+    def _prepare(self, opened: Opened) -> None:
+        with self._notifying():
+            settings = self._settings()
+            self._inbox.start(
+                "preview", "reading the weights", lambda _: self._flow.prepare(opened, settings)
+            )
+
+    def _on_prepared(self, session: Session) -> None:
+        self._leave()
+        self._run = Run(self.opened, session)
+        self.param.update(
+            searched=session.settings.strategies, progress=session.progress, status=session.status
+        )
+        self._inbox.start("warm", "", self._flow.warm)
+
+    def _on_started(self, session: Session) -> None:
+        self._drop_judgements()
+        with self._notifying():
+            self._on_prepared(session)
+            self.param.update(check=None, accuracy=None, tracks={}, shown=BEST)
+            session.start()
+
+    def _on_status(self, run: Run, status: str) -> None:
+        self.param.update(status=status, progress=run.session.progress)
+        if status in {"finished", "cancelled"}:
+            self._inbox.start(
+                "check",
+                "checking the output",
+                lambda _: self._flow.compare(run.opened, run.session),
+            )
+
+    def _on_findings(self, found: Findings) -> None:
+        self.param.update(rows=found.rows, totals=found.totals)
+        names = [row.name for row in found.rows]
+        if self.layer not in names:
+            movable = [row for row in found.rows if row.status in _MOVABLE] or found.rows
+            largest = max(movable, key=lambda row: row.rows * row.channels, default=None)
+            self.layer = largest.name if largest is not None else ""
+        self._later.append(lambda: self._on_pair(found.pair))
+
+    def _on_pair(self, pair: OrderPair | None) -> None:
+        if pair is None or pair.layer == self.layer:
+            self.pair = pair
+
+    def _on_checked(self, report: VerifyReport) -> None:
+        self.check = report
+        if not report.ok:
+            self.tell("error", report.message)
+        run = self._run
+        if run is not None and run.opened.loaded.data is not None:
+            self._inbox.start(
+                "accuracy",
+                "measuring the accuracy",
+                lambda report: self._flow.accuracy(run.opened, run.session, report),
+            )
+
+    def _on_exported(self, packed: Packed) -> None:
+        self.packed = packed
+        self.tell("success", packed.report.message)
+
+    # Small questions
+
+    def _settings(self) -> SearchSettings:
+        return SearchSettings(
+            strategies=tuple(self.strategies),
+            pattern=self.pattern,
+            seed=self.seed,
+            budget=self.budget,
+            importance=self.importance,
+        )
+
+    def _searching(self) -> Run:
+        if self._run is None:
+            raise SessionError("There is no search yet; load a model and start one.")
+        return self._run
+
+    def _groups(self) -> tuple[str, ...]:
+        return next((row.groups for row in self.rows if row.name == self.layer), ())
+
+    def _others(self, kind: str) -> tuple[Task, ...]:
+        return tuple(task for task in self.tasks if task.kind != kind)
+
+    def _drop_judgements(self) -> None:
+        """Stop listening to jobs that judge what is about to be replaced."""
+        for kind in _JUDGEMENTS:
+            self._inbox.forget(kind)
+        self._later.clear()
+        self.tasks = tuple(task for task in self.tasks if task.kind not in _JUDGEMENTS)
+
+    def _leave(self) -> None:
+        if self._run is not None:
+            self._run.close()
+            self._run = None
+
+    @contextmanager
+    def _notifying(self) -> Iterator[None]:
+        """Turn what is raised on purpose into a notice."""
+        try:
+            yield
+        except PermvizError as problem:
+            self.tell("error", str(problem))
+
+
+def _order(shown: str) -> str | None:
+    return None if shown == BEST else shown

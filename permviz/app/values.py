@@ -1,0 +1,54 @@
+"""Small values that the page's state holds."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+TABS = ("Layers", "Layer", "Export")
+BEST = "best of each group"
+
+Level = Literal["error", "warning", "success"]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something to tell the user once.
+
+    Attributes:
+        level: how bad it is.
+        text: one or two sentences.
+        number: tells equal notices apart.
+    """
+
+    level: Level
+    text: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A job under way.
+
+    Attributes:
+        kind: of the job.
+        text: what it is doing; empty for what is too short to mention.
+        fraction: how much is done, 0 to 1; negative if unknown.
+    """
+
+    kind: str
+    text: str
+    fraction: float
+
+
+def nothing_found() -> dict[str, Any]:
+    """Values of the state's findings before anything was found."""
+    return {
+        "searched": (),
+        "progress": None,
+        "rows": (),
+        "totals": None,
+        "pair": None,
+        "tracks": {},
+        "check": None,
+        "accuracy": None,
+        "shown": BEST,
+    }

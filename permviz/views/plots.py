@@ -1,0 +1,43 @@
+"""How a figure becomes one that is updated in place."""
+
+from collections.abc import Callable
+from typing import Any
+
+import holoviews as hv
+from holoviews.streams import Stream
+
+SMALL = {"title": "10pt", "labels": "9pt", "ticks": "8pt"}
+"""Font sizes of figures that stand side by side."""
+
+LEGEND = {
+    "label_text_font_size": "8pt",
+    "title_text_font_size": "8pt",
+    "glyph_height": 12,
+    "label_height": 12,
+    "spacing": 0,
+    "padding": 4,
+    "background_fill_alpha": 0.6,
+}
+"""A legend that fits into a small figure."""
+
+
+def without_logo(plot: Any, _element: Any) -> None:
+    """Hook that leaves the toolbar to the tools."""
+    plot.state.toolbar.logo = None
+
+
+def live(plot: Callable[..., Any], *streams: Stream, **options: Any) -> hv.DynamicMap:
+    """Draw whatever the streams hold, anew whenever one of them changes.
+
+    Args:
+        plot: from what the streams hold to a HoloViews object.
+        streams: among them a `Pipe`, whose data come by the name `data`.
+        options: plot options of what is drawn.
+    """
+
+    # Options of the dynamic map itself would cost as much again as drawing does.
+    def draw(data: Any, **ranges: Any) -> Any:
+        drawn = plot(data, **ranges)
+        return drawn.opts(hooks=[without_logo], **options)
+
+    return hv.DynamicMap(draw, streams=list(streams))

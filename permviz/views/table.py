@@ -1,0 +1,72 @@
+"""The table of layers as a data frame, and what changed between two of them."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from permviz.session.report import LayerRow
+
+LAYER, DEFAULT, PERMUTED, STATUS, REASON = "layer", "default %", "permuted %", "status", "reason"
+# The design's own sizes are for a few large rows; here many layers are compared.
+TABLE_CSS = """
+.tabulator { font-size: 12px !important; }
+.tabulator .tabulator-header .tabulator-col .tabulator-col-content { padding: 4px 6px !important; }
+.tabulator .tabulator-header .tabulator-col .tabulator-col-title {
+  white-space: normal !important; text-overflow: clip !important; overflow-wrap: anywhere;
+  font-size: 11px; line-height: 1.25; padding-right: 10px !important; }
+.tabulator .tabulator-row { min-height: 26px !important; }
+.tabulator .tabulator-row .tabulator-cell {
+  height: 26px !important; padding: 4px 6px !important; font-size: 12px; }
+.tabulator .tabulator-header-filter input { padding: 1px 4px !important; font-size: 11px; }
+"""
+Patch = dict[str, list[tuple[int, object]]]
+
+
+def layer_frame(rows: Sequence[LayerRow], strategies: Sequence[str]) -> pd.DataFrame:
+    """One line a layer: retained shares and efficacies in percent, NaN where unknown."""
+    # Types are named because an empty table would otherwise have the wrong ones.
+    columns = {
+        LAYER: _words(row.name for row in rows),
+        STATUS: _words(row.status for row in rows),
+        DEFAULT: _numbers(_share(row.default, row.total) for row in rows),
+        PERMUTED: _numbers(
+            _share(row.best, row.total) if row.by_strategy else np.nan for row in rows
+        ),
+        **{text: _numbers(_efficacy(row, text) for row in rows) for text in strategies},
+        "shape": _words(" x ".join(map(str, row.shape)) for row in rows),
+        "kind": _words(row.kind for row in rows),
+        "group": _words(", ".join(row.groups) for row in rows),
+        REASON: _words(row.reason for row in rows),
+    }
+    return pd.DataFrame(columns)
+
+
+def frame_patch(old: pd.DataFrame, new: pd.DataFrame) -> Patch | None:
+    """The cells that differ, by column; None if the frames differ in more than cells."""
+    if list(old.columns) != list(new.columns) or list(old[LAYER]) != list(new[LAYER]):
+        return None
+    patch: Patch = {}
+    for column in new.columns:
+        before, after = old[column].to_numpy(), new[column].to_numpy()
+        same = (before == after) | (pd.isna(before) & pd.isna(after))
+        places = np.flatnonzero(~same)
+        if places.size:
+            patch[str(column)] = [(int(place), after[place]) for place in places]
+    return patch
+
+
+def _words(values: Iterable[str]) -> pd.Series:
+    return pd.Series(list(values), dtype=object)
+
+
+def _numbers(values: Iterable[float]) -> pd.Series:
+    return pd.Series(list(values), dtype=np.float64)
+
+
+def _share(retained: float, total: float) -> float:
+    return round(100.0 * retained / total, 2) if total > 0 else float("nan")
+
+
+def _efficacy(row: LayerRow, strategy: str) -> float:
+    return round(row.efficacy(strategy), 2) if strategy in row.by_strategy else float("nan")

@@ -1,0 +1,65 @@
+import threading
+
+import pytest
+
+from permviz.app.inbox import Advanced, Failed, Inbox, Succeeded
+from permviz.errors import SourceError
+
+TICK = threading.Event()
+
+
+@pytest.fixture
+def inbox():
+    box = Inbox()
+    yield box
+    box.close()
+
+
+def wait_for(inbox, kind):
+    heard = []
+    for _ in range(3000):
+        heard += inbox.drain()
+        if not inbox.busy(kind):
+            return heard
+        TICK.wait(0.01)
+    return pytest.fail(f"the job {kind} never ended")
+
+
+def test_messages_come_in_order(inbox):
+    def work(report):
+        report("half", 0.5)
+        return 42
+
+    inbox.start("a", "beginning", work)
+    assert wait_for(inbox, "a") == [
+        Advanced("a", "beginning", -1.0),
+        Advanced("a", "half", 0.5),
+        Succeeded("a", 42),
+    ]
+
+
+def test_expected_errors_keep_their_sentence(inbox):
+    def work(_):
+        raise SourceError("No such file; choose another.")
+
+    inbox.start("a", "", work)
+    assert wait_for(inbox, "a")[-1] == Failed("a", "No such file; choose another.")
+
+
+def test_newer_job_of_a_kind_silences_the_older(inbox):
+    go = threading.Event()
+    inbox.start("a", "old", lambda _: go.wait(60) and "old")
+    inbox.start("a", "new", lambda _: "new")
+    assert wait_for(inbox, "a") == [Advanced("a", "new", -1.0), Succeeded("a", "new")]
+    go.set()
+    inbox.start("b", "", lambda _: None)
+    assert {message.kind for message in wait_for(inbox, "b")} == {"b"}
+
+
+def test_forgotten_job_is_not_heard(inbox):
+    go = threading.Event()
+    inbox.start("a", "", lambda _: go.wait(60))
+    inbox.forget("a")
+    go.set()
+    assert not inbox.busy("a")
+    assert inbox.drain() == []

@@ -1,0 +1,204 @@
+import io
+import zipfile
+
+import pytest
+
+from permviz.app.state import Explorer
+from permviz.app.values import BEST
+
+
+def test_nothing_runs_before_it_is_asked_for(state):
+    state.drain()
+    assert (state.status, state.rows, state.opened, state.tasks) == ("empty", (), None, ())
+
+
+def test_loading_shows_layers_and_picks_the_largest_that_can_be_permuted(loaded, opened):
+    assert loaded.opened is opened
+    assert loaded.status == "ready"
+    assert [row.name for row in loaded.rows] == ["0", "2", "4"]
+    assert [row.status for row in loaded.rows] == ["frozen", "waiting", "waiting"]
+    assert loaded.layer == loaded.pair.layer == "2"
+    assert loaded.searched == ("osg(stripes=2, escapes=0)", "channel_swap(escapes=0)")
+    assert loaded.totals.permuted == pytest.approx(loaded.totals.default)
+
+
+def test_layer_of_a_link_is_kept(state, settle):
+    state.layer = "4"
+    state.load()
+    settle(state, lambda it: it.pair is not None)
+    assert state.layer == "4" == state.pair.layer
+
+
+def test_search_ends_with_curves_totals_and_a_checked_output(searched):
+    assert searched.status == "finished"
+    assert searched.totals.permuted > searched.totals.default
+    assert searched.check.ok
+    assert set(searched.tracks) == set(searched.searched)
+    for track in searched.tracks.values():
+        assert track.finished
+        assert (track.efficacies[1:] >= track.efficacies[:-1]).all()
+    assert searched.progress.done == searched.progress.total > 0
+
+
+def test_curve_ends_at_the_efficacy_in_the_table(searched, settle):
+    def agree(state):
+        row = next(row for row in state.rows if row.name == state.layer)
+        ends = {strategy: track.efficacies[-1] for strategy, track in state.tracks.items()}
+        return ends == pytest.approx({name: row.efficacy(name) for name in ends}, abs=1e-3)
+
+    settle(searched, agree)
+
+
+def test_other_layer_brings_its_own_heatmaps_and_curves(searched, settle):
+    before = searched.tracks
+    searched.layer = "4"
+    settle(searched, lambda it: it.pair.layer == "4")
+    assert searched.pair.scores.shape == (3, 24)
+    assert searched.tracks is not before
+
+
+def test_order_of_one_strategy_can_be_looked_at(searched, settle):
+    strategy = searched.searched[1]
+    best = searched.pair
+    searched.shown = strategy
+    settle(searched, lambda it: it.pair is not best)
+    assert sorted(searched.pair.order) == list(range(searched.pair.order.size))
+
+
+def test_failed_load_keeps_everything_and_says_so(searched, opened, settle):
+    rows = searched.rows
+    searched.model = "nonesuch"
+    searched.load()
+    settle(searched, lambda it: it.notice is not None)
+    assert searched.notice.level == "error"
+    assert "nonesuch" in searched.notice.text
+    assert searched.opened is opened
+    assert searched.model == "small"
+    assert searched.rows is rows
+
+
+def test_damaged_upload_keeps_everything_and_says_so(searched, opened, settle):
+    rows = searched.rows
+    searched.load_file("small", b"junk", "weights.pt")
+    settle(searched, lambda it: it.notice is not None)
+    assert searched.notice.text == "weights.pt is damaged; upload another file."
+    assert searched.opened is opened
+    assert searched.rows is rows
+    assert not searched.uploaded
+
+
+def test_upload_replaces_the_model_and_what_was_found(searched, flow, settle):
+    searched.load_file("small", b"good", "weights.pt")
+    settle(searched, lambda it: it.uploaded and it.rows and it.status == "ready")
+    assert flow.uploads == [("small", b"good", "weights.pt")]
+    assert searched.check is None
+    assert not any(row.by_strategy for row in searched.rows)
+
+
+def test_bug_in_a_job_becomes_a_notice_and_a_line_in_the_log(loaded, settle, caplog):
+    loaded.load_file("small", b"crash", "weights.pt")
+    settle(loaded, lambda it: it.notice is not None)
+    assert "ZeroDivisionError: a bug" in loaded.notice.text
+    assert "a bug" in caplog.text
+    assert loaded.rows
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        ({"strategies": ["nonesuch()"]}, "nonesuch"),
+        ({"strategies": []}, "No strategy is chosen"),
+        ({"pattern": "4:2"}, "4:2"),
+        ({"pattern": "two of four"}, "two of four"),
+    ],
+)
+def test_bad_setting_is_told_and_the_search_stays(searched, choice, said):
+    rows, tracks = searched.rows, searched.tracks
+    searched.param.update(choice)
+    searched.start()
+    searched.drain()
+    assert searched.notice.level == "error"
+    assert said in searched.notice.text
+    assert searched.rows is rows
+    assert searched.tracks is tracks
+    assert searched.status == "finished"
+
+
+def test_pattern_is_shown_as_soon_as_it_is_chosen(loaded, settle):
+    before = loaded.totals.default
+    loaded.pattern = "1:4"
+    settle(loaded, lambda it: it.totals.default < before)
+    assert str(loaded.pair.pattern) == "1:4"
+
+
+def test_switches_without_a_model_only_say_what_to_do(state):
+    for switch in (state.start, state.pause, state.resume, state.cancel):
+        switch()
+    state.export(BEST, "")
+    assert state.notice.number == 5
+    assert "load a model" in state.notice.text
+
+
+def test_search_is_paused_resumed_and_cancelled(loaded, settle):
+    loaded.strategies = ["channel_swap(escapes=100000000)"]
+    loaded.start()
+    settle(loaded, lambda it: it.status == "running" and it.tracks)
+    loaded.pause()
+    settle(loaded, lambda it: it.status == "paused")
+    loaded.resume()
+    settle(loaded, lambda it: it.status == "running")
+    loaded.cancel()
+    settle(loaded, lambda it: it.status == "cancelled" and it.check is not None)
+    assert loaded.check.ok
+    assert loaded.totals.permuted > loaded.totals.default
+
+
+def test_export_for_download_is_checked_and_packed(searched, settle):
+    searched.export(BEST, "")
+    settle(searched, lambda it: it.packed is not None)
+    names = zipfile.ZipFile(io.BytesIO(searched.packed.archive)).namelist()
+    assert {name.rpartition("/")[2] for name in names} >= {"model.safetensors", "plan.json"}
+    assert searched.notice.level == "success"
+    searched.verify_export()
+    settle(searched, lambda it: "2:4 along their input channels" in it.notice.text)
+
+
+def test_export_of_one_strategy_names_it(searched, settle, tmp_path):
+    strategy = searched.searched[0]
+    searched.export(strategy, str(tmp_path / "out"))
+    settle(searched, lambda it: it.packed is not None)
+    assert list(searched.packed.report.strategies) == [strategy]
+    assert (tmp_path / "out" / "model.safetensors").is_file()
+
+
+def test_unusable_directory_is_told_and_the_last_export_stays(searched, settle, tmp_path):
+    searched.export(BEST, "")
+    settle(searched, lambda it: it.packed is not None)
+    packed = searched.packed
+    (tmp_path / "file").write_text("in the way")
+    searched.export(BEST, str(tmp_path / "file"))
+    settle(searched, lambda it: it.notice.level == "error")
+    assert "file" in searched.notice.text
+    assert searched.packed is packed
+
+
+def test_views_never_see_half_of_a_change(state, settle):
+    seen = []
+    state.param.watch(
+        lambda *events: seen.append({event.name for event in events}), ["rows", "totals", "pair"]
+    )
+    state.load()
+    settle(state, lambda it: it.rows and it.pair is not None)
+    assert {"rows", "totals"} <= next(names for names in seen if "rows" in names)
+
+
+def test_closing_ends_the_search(flow, settle):
+    state = Explorer(flow=flow, model="small", strategies=["channel_swap(escapes=100000000)"])
+    state.load()
+    settle(state, lambda it: it.rows)
+    state.start()
+    settle(state, lambda it: it.status == "running")
+    session = state._run.session
+    state.close()
+    assert session.wait(30)
+    assert session.status == "cancelled"

@@ -1,0 +1,90 @@
+import json
+import re
+import subprocess
+import sys
+import urllib.parse
+import zipfile
+from pathlib import Path
+
+STRATEGIES = ["channel_swap(escapes=1000000)", "osg(stripes=2, escapes=1000000)"]
+# The group of this layer is searched first and longest.
+LAYER = "blocks.3.excite.reduce"
+ASKED = "?" + urllib.parse.urlencode(
+    {"strategies": json.dumps(STRATEGIES), "seed": 3, "layer": LAYER}
+)
+POINTS = """models.filter(m => m.type == 'ColumnDataSource' && m.data.efficacy !== undefined)
+    .map(m => m.data.efficacy.length)"""
+
+
+def test_from_a_trained_model_to_a_checked_download(visit, tmp_path):
+    first = visit(ASKED)
+    first.see(LAYER)
+    first.close()
+    second = visit(ASKED)
+    second.see(LAYER)
+
+    search(second)
+    follow_a_layer(second)
+    archive = export(second, tmp_path)
+
+    with zipfile.ZipFile(archive) as packed:
+        packed.extractall(tmp_path / "out")
+    (folder,) = (tmp_path / "out").iterdir()
+    proof = Path(__file__).parent / "prove_export.py"
+    done = subprocess.run(
+        [sys.executable, proof, folder], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert facts["eligible"] >= 18
+    assert facts["masked"]
+    assert facts["most_in_a_stripe"] == 2
+    assert facts["moved"] > 0
+    assert facts["pruned_from_permuted"]
+    assert facts["float32"] <= 1e-5
+    assert facts["float64"] <= 1e-10
+    assert facts["spoiled_is_caught"]
+
+
+def search(visit):
+    """Start, see the curves grow, pause, resume."""
+    visit.button("Start").click()
+    visit.see(re.compile(r"^running: "))
+    visit.shoot("layers")
+    visit.tab("Layer")
+    before = visit.until(f"({POINTS}).length == 2 && {POINTS}")
+    visit.until(f"({POINTS}).length == 2 && ({POINTS}).every((n, i) => n > {before}[i])")
+    visit.shoot("layer")
+    visit.button("Pause").click()
+    visit.see(re.compile(r"^paused: "))
+    visit.button("Resume").click()
+    visit.see(re.compile(r"^(running|finished): "))
+
+
+def follow_a_layer(visit):
+    """Pick a layer in the table; both heatmaps show it, and the address names it."""
+    visit.tab("Layers")
+    row = visit.page.locator(".tabulator-row", has_text="blocks.1.project")
+    row.locator("[tabulator-field=layer]").click()
+    visit.tab("Layer")
+    visit.until(
+        """models.filter(m => m.type == 'Figure' && m.title?.text?.startsWith('blocks.1.project'))
+        .length == 2"""
+    )
+    assert not [title for title in visit.titles() if title and LAYER in title]
+    visit.page.wait_for_url(re.compile("layer=blocks.1.project"))
+
+
+def export(visit, folder):
+    """Wait for the search, export, and download what was checked."""
+    visit.see(re.compile(r"^finished: "))
+    visit.see("passed")
+    visit.tab("Export")
+    visit.button("Export and check").click()
+    visit.see("Checked.")
+    with visit.page.expect_download() as caught:
+        visit.page.get_by_text("Download zip").click()
+    target = folder / "export.zip"
+    caught.value.save_as(target)
+    visit.shoot("export")
+    return target

@@ -1,0 +1,61 @@
+"""A layer of 2048 x 2048: what it costs on the wire, and what a zoom ends in."""
+
+import numpy as np
+import torch
+from torch import nn
+
+HALF_A_MEGABYTE = 512 * 1024
+IMAGES = """models.filter(m => m.type == 'ColumnDataSource' && m.data.image !== undefined)
+    .map(m => ({keys: Object.keys(m.data), x: m.data.x[0], y: m.data.y[0],
+                shape: m.data.image[0].shape,
+                value: m.data.value ? Array.from(m.data.value[0]) : null,
+                original: m.data.original ? Array.from(m.data.original[0]) : null}))"""
+
+
+def weights():
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Linear(16, 2048), nn.ReLU(), nn.Linear(2048, 2048), nn.ReLU(), nn.Linear(2048, 4)
+    )
+    return network[2].weight.abs().detach().numpy()
+
+
+def test_both_heatmaps_arrive_in_half_a_megabyte_and_zoom_to_the_weights(visit):
+    wide = visit(page="wide")
+    wide.see("2048 x 2048")
+    wide.tab("Layer")
+    wide.until("models.filter(m => m.type == 'Figure' && m.title?.text?.startsWith('2:')).length")
+    before = wide.received
+    wide.button("pruned").click()
+    # Row 0 of the default order: what is seen changes with the kind, so new images came.
+    wide.until(f"({IMAGES}).filter(i => i.shape[0] == 410 && i.shape[1] == 410).length == 2")
+    wide.page.wait_for_function("Bokeh.documents[0].is_idle")
+    wide.until("true")
+    sent = wide.received - before
+    assert 2 * 410 * 410 <= sent <= HALF_A_MEGABYTE
+
+    wide.button("magnitude").click()
+    zoom(wide)
+    near = [image for image in wide.models(IMAGES) if image["value"] and len(image["value"]) > 1]
+    assert len(near) == 2
+    matrix = weights()
+    for image in near:
+        rows, columns = image["shape"]
+        top, left = round(image["y"] + 0.5), round(image["x"] + 0.5)
+        expected = matrix[top : top + rows, left : left + columns]
+        np.testing.assert_allclose(np.reshape(image["value"], (rows, columns)), expected, rtol=1e-6)
+        originals = np.reshape(image["original"], (rows, columns))
+        np.testing.assert_array_equal(originals, [range(left, left + columns)] * rows)
+
+
+def zoom(wide):
+    """Draw a small box in the first heatmap; both follow it to single entries."""
+    box = wide.page.locator(".bk-Canvas, .bk-canvas").first.bounding_box()
+    x, y = box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.5
+    mouse = wide.page.mouse
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x + 4, y + 4)
+    mouse.move(x + 8, y + 8)
+    mouse.up()
+    wide.until(f"({IMAGES}).filter(i => i.value && i.value.length > 1).length == 2")
