@@ -40,9 +40,10 @@ class Page(pn.viewable.Viewer):
         for view in (layers, layer):
             tie(view, state, "layer")
         tie(layer, state, "shown")
+        self._views = (layers, layer, export)
+        self._places = [pn.Column(sizing_mode="stretch_width") for _ in TABS]
         self.tabs = pn.Tabs(
-            *zip(TABS, (layers, layer, export), strict=True),
-            dynamic=True,
+            *zip(TABS, self._places, strict=True),
             active=TABS.index(state.tab),
             sizing_mode="stretch_width",
         )
@@ -71,8 +72,21 @@ class Page(pn.viewable.Viewer):
 
     def _tie_tabs(self) -> None:
         tabs, state = self.tabs, self.state
+        tabs.param.watch(lambda _: self._fill_tabs(), "active")
+        self._fill_tabs()
         tabs.param.watch(lambda event: state.param.update(tab=TABS[event.new]), "active")
         state.param.watch(lambda event: tabs.param.update(active=TABS.index(event.new)), "tab")
+
+    def _fill_tabs(self) -> None:
+        """Put a view only into the tab that is seen.
+
+        What is out of the page costs nothing; dynamic tabs would keep updating models that
+        have left their document.
+        """
+        for number, (place, view) in enumerate(zip(self._places, self._views, strict=True)):
+            seen = [view] if number == self.tabs.active else []
+            if list(place) != seen:
+                place.objects = seen
 
 
 def tie(one: param.Parameterized, other: param.Parameterized, name: str) -> None:

@@ -13,7 +13,7 @@ from permviz.core.pattern import NMPattern
 from permviz.export.checkpoint import FORMATS
 from permviz.export.deployability import deployability
 from permviz.session.report import LayerRow
-from permviz.views.table import TABLE_CSS
+from permviz.views.table import TABLE_CSS, words
 
 
 def deployability_frame(rows: Sequence[LayerRow], pattern: NMPattern | str) -> pd.DataFrame:
@@ -29,9 +29,9 @@ def deployability_frame(rows: Sequence[LayerRow], pattern: NMPattern | str) -> p
     ]
     return pd.DataFrame(
         {
-            "layer": [row.name for row in rows],
-            "runs sparse in": [", ".join(fit.targets) or "nothing" for fit in judged],
-            "what is in the way": [" ".join(fit.reasons) for fit in judged],
+            "layer": words(row.name for row in rows),
+            "runs sparse in": words(", ".join(fit.targets) or "nothing" for fit in judged),
+            "what is in the way": words(" ".join(fit.reasons) for fit in judged),
         }
     )
 

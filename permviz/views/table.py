@@ -27,17 +27,17 @@ def layer_frame(rows: Sequence[LayerRow], strategies: Sequence[str]) -> pd.DataF
     """One line a layer: retained shares and efficacies in percent, NaN where unknown."""
     # Types are named because an empty table would otherwise have the wrong ones.
     columns = {
-        LAYER: _words(row.name for row in rows),
-        STATUS: _words(row.status for row in rows),
+        LAYER: words(row.name for row in rows),
+        STATUS: words(row.status for row in rows),
         DEFAULT: _numbers(_share(row.default, row.total) for row in rows),
         PERMUTED: _numbers(
             _share(row.best, row.total) if row.by_strategy else np.nan for row in rows
         ),
         **{text: _numbers(_efficacy(row, text) for row in rows) for text in strategies},
-        "shape": _words(" x ".join(map(str, row.shape)) for row in rows),
-        "kind": _words(row.kind for row in rows),
-        "group": _words(", ".join(row.groups) for row in rows),
-        REASON: _words(row.reason for row in rows),
+        "shape": words(" x ".join(map(str, row.shape)) for row in rows),
+        "kind": words(row.kind for row in rows),
+        "group": words(", ".join(row.groups) for row in rows),
+        REASON: words(row.reason for row in rows),
     }
     return pd.DataFrame(columns)
 
@@ -56,7 +56,8 @@ def frame_patch(old: pd.DataFrame, new: pd.DataFrame) -> Patch | None:
     return patch
 
 
-def _words(values: Iterable[str]) -> pd.Series:
+def words(values: Iterable[str]) -> pd.Series:
+    """A column of text, also where there are no rows to tell its type from."""
     return pd.Series(list(values), dtype=object)
 
 

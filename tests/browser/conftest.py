@@ -163,9 +163,6 @@ class Visit:
         )
         return done.json_value()
 
-    def titles(self):
-        return self.models("models.filter(m => m.type == 'Figure').map(m => m.title?.text)")
-
     def shoot(self, name):
         folder = os.environ.get("PERMVIZ_SHOTS")
         if folder and not self.page.is_closed():
