@@ -12,6 +12,9 @@ from permviz.app.shell import EXTENSIONS, TITLE, build
 from permviz.errors import PermvizError, ServeError
 
 DEFAULT_MODEL = "digits"
+PAGE = "explorer"
+"""The page's path, the same as of apps/explorer.py; the root leads there."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -38,7 +41,7 @@ def serve(
     name = model or DEFAULT_MODEL
     threading.Thread(target=_warm_up, args=(name,), daemon=True).start()
     pn.serve(
-        partial(build, name),
+        {PAGE: partial(build, name)},
         port=port,
         address=address,
         title=TITLE,
