@@ -9,7 +9,7 @@ import param
 
 from permviz.app.flow import Opened
 from permviz.app.state import Explorer
-from permviz.app.values import Task
+from permviz.app.values import SUGGESTED, Task
 from permviz.errors import PermvizError
 from permviz.models.sources import architectures
 from permviz.search.registry import describe, parse, strategies
@@ -17,14 +17,6 @@ from permviz.session.events import Progress
 from permviz.views.words import progress_sentence
 
 PATTERNS = ["2:4", "1:4", "4:8", "1:2", "2:8"]
-SUGGESTIONS = (
-    "auto(sweeps=2000)",
-    "osg(stripes=2, escapes=0)",
-    "osg(stripes=2, escapes=100)",
-    "channel_swap(escapes=0)",
-    "channel_swap(escapes=100)",
-    "random(count=100)",
-)
 _MEGABYTE = 1 << 20
 _WIDE = {"sizing_mode": "stretch_width", "margin": (4, 0)}
 
@@ -50,10 +42,15 @@ class Controls(pn.viewable.Viewer):
 
     def _source(self) -> list[pn.viewable.Viewable]:
         state = self._state
-        known = list(architectures())
-        model = pn.widgets.Select(label="Model", options=known, **_WIDE)
-        model.value = state.model if state.model in known else None
-        state.param.watch(lambda event: model.param.update(value=event.new), "model")
+        model = pn.widgets.Select(label="Model", **_WIDE)
+
+        def show(*_: object) -> None:
+            # A given model, or one that a link asks for, need not be a known one.
+            names = list(dict.fromkeys([*architectures(), *model.options, state.model]))
+            model.param.update(options=names, value=state.model)
+
+        show()
+        state.param.watch(show, "model")
         model.param.watch(self._choose_model, "value")
         upload = pn.widgets.FileDropper(
             accepted_filetypes=[".safetensors", ".pt", ".pth"],
@@ -118,7 +115,7 @@ class Controls(pn.viewable.Viewer):
         chosen = pn.widgets.MultiChoice(label="Strategies", **_WIDE)
 
         def show(*_: object) -> None:
-            options = list(dict.fromkeys([*SUGGESTIONS, *chosen.options, *state.strategies]))
+            options = list(dict.fromkeys([*SUGGESTED, *chosen.options, *state.strategies]))
             chosen.param.update(options=options, value=list(state.strategies))
 
         show()

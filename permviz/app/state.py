@@ -16,7 +16,7 @@ import param
 from permviz.app.flow import ExportOrder, Findings, Flow, Opened, Packed
 from permviz.app.inbox import Advanced, Failed, Inbox, Message, Report
 from permviz.app.run import Run
-from permviz.app.values import BEST, TABS, Level, Notice, Task, nothing_found
+from permviz.app.values import BEST, STRATEGIES, TABS, Level, Notice, Task, nothing_found
 from permviz.errors import PermvizError, SessionError
 from permviz.figures.pair import OrderPair
 from permviz.graph.verify import VerifyReport
@@ -24,7 +24,6 @@ from permviz.models.importance import importance_names
 from permviz.session.session import Session
 from permviz.session.settings import SearchSettings
 
-STRATEGIES = ("channel_swap(escapes=0)", "osg(stripes=2, escapes=0)", "auto(sweeps=2000)")
 _MOVABLE = {"permuted", "waiting", "searching"}
 _JUDGEMENTS = ("preview", "findings", "pair", "check", "accuracy")
 

@@ -67,11 +67,10 @@ def follow_a_layer(visit):
     visit.tab("Layers")
     row = visit.page.locator(".tabulator-row", has_text="blocks.1.project")
     row.locator("[tabulator-field=layer]").click()
+    visit.page.wait_for_url(re.compile("layer=blocks.1.project"))
     visit.tab("Layer")
     expected = ["blocks.1.project: order as given", "blocks.1.project: permuted"]
-    print(visit.models(TITLES)); visit.page.wait_for_timeout(5000); print(visit.models(TITLES))
     visit.until(f"JSON.stringify({TITLES}) == {json.dumps(_compact(expected))}")
-    visit.page.wait_for_url(re.compile("layer=blocks.1.project"))
 
 
 def _compact(value):
