@@ -78,15 +78,15 @@ class Page(pn.viewable.Viewer):
         state.param.watch(lambda event: tabs.param.update(active=TABS.index(event.new)), "tab")
 
     def _fill_tabs(self) -> None:
-        """Put a view only into the tab that is seen.
+        """Build a tab's view when it is first seen; out of sight it is kept, but not updated.
 
-        What is out of the page costs nothing; dynamic tabs would keep updating models that
-        have left their document.
+        Dynamic tabs would go on updating models that have left their document, and a table
+        that is taken away in the middle of an update breaks the page.
         """
         for number, (place, view) in enumerate(zip(self._places, self._views, strict=True)):
-            seen = [view] if number == self.tabs.active else []
-            if list(place) != seen:
-                place.objects = seen
+            view.seen = number == self.tabs.active
+            if view.seen and not place.objects:
+                place.objects = [view]
 
 
 def tie(one: param.Parameterized, other: param.Parameterized, name: str) -> None:

@@ -13,6 +13,7 @@ from permviz.core.pattern import NMPattern
 from permviz.export.checkpoint import FORMATS
 from permviz.export.deployability import deployability
 from permviz.session.report import LayerRow
+from permviz.views.sight import Sighted
 from permviz.views.table import TABLE_CSS, words
 
 
@@ -36,7 +37,7 @@ def deployability_frame(rows: Sequence[LayerRow], pattern: NMPattern | str) -> p
     )
 
 
-class ExportView(pn.viewable.Viewer):
+class ExportView(Sighted):
     """Chooses, starts and hands out an export; the work is the callbacks'.
 
     Attributes:
@@ -117,8 +118,10 @@ class ExportView(pn.viewable.Viewer):
         chosen = kept or next(iter(self.orders), None)
         self._order.param.update(options=list(self.orders), value=chosen)
 
-    @param.depends("rows", "pattern", watch=True)
+    @param.depends("rows", "pattern", "seen", watch=True)
     def _judge(self) -> None:
+        if not self.seen:
+            return
         frame = deployability_frame(self.rows, self.pattern)
         if not frame.equals(self._table.value):
             self._table.value = frame

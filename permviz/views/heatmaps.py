@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from permviz.figures.heatmap import Kind, Window, color_limit, heatmap_info, heatmap_plot
 from permviz.figures.pair import OrderPair
 from permviz.views.plots import SMALL, live
+from permviz.views.sight import Sighted
 
 HEIGHT = 300
 Range = tuple[float, float] | None
 
 
-class HeatmapPair(pn.viewable.Viewer):
+class HeatmapPair(Sighted):
     """Heatmaps of a layer in the order as given and in the found order.
 
     Attributes:
@@ -40,8 +41,10 @@ class HeatmapPair(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
 
-    @param.depends("pair", "kind", watch=True)
+    @param.depends("pair", "kind", "seen", watch=True)
     def _show(self) -> None:
+        if not self.seen:
+            return
         pair: OrderPair | None = self.pair
         if pair is None:
             self._of = ()

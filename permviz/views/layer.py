@@ -10,6 +10,7 @@ from permviz.figures.curves import CurveInfo, curve_info, curve_plot
 from permviz.figures.pair import StripeInfo, stripe_info, stripe_plot
 from permviz.views.heatmaps import HeatmapPair
 from permviz.views.plots import LEGEND, SMALL, live
+from permviz.views.sight import Sighted
 from permviz.views.words import layer_sentence
 
 HEIGHT = 215
@@ -31,7 +32,7 @@ _SMALL_BUTTONS = {
 }
 
 
-class CurvesView(pn.viewable.Viewer):
+class CurvesView(Sighted):
     """Efficacy curves that grow while a search runs.
 
     Attributes:
@@ -52,8 +53,10 @@ class CurvesView(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
 
-    @param.depends("tracks", "clock", watch=True)
+    @param.depends("tracks", "clock", "seen", watch=True)
     def _show(self) -> None:
+        if not self.seen:
+            return
         info = curve_info(self.tracks, self.clock)
         of = (info.clock, *(line.strategy for line in info.lines))
         if not info.lines:
@@ -71,7 +74,7 @@ class CurvesView(pn.viewable.Viewer):
         return pn.pane.HoloViews(curves, sizing_mode="stretch_width", linked_axes=False, margin=0)
 
 
-class StripesView(pn.viewable.Viewer):
+class StripesView(Sighted):
     """What each stripe loses, before and after.
 
     Attributes:
@@ -90,8 +93,10 @@ class StripesView(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
 
-    @param.depends("pair", watch=True)
+    @param.depends("pair", "seen", watch=True)
     def _show(self) -> None:
+        if not self.seen:
+            return
         if self.pair is None:
             self._of = ()
             self._layout.objects = []
@@ -110,7 +115,7 @@ class StripesView(pn.viewable.Viewer):
         return pn.pane.HoloViews(strip, sizing_mode="stretch_width", linked_axes=False, margin=0)
 
 
-class LayerView(pn.viewable.Viewer):
+class LayerView(Sighted):
     """Everything about one layer.
 
     Attributes:
@@ -136,8 +141,9 @@ class LayerView(pn.viewable.Viewer):
         self._layers.param.watch(self._pick_layer, "value")
         self._orders.param.watch(self._pick_order, "value")
         self._offer()
-        heatmaps = HeatmapPair(pair=self.param.pair)
-        curves = CurvesView(tracks=self.param.tracks)
+        heatmaps = HeatmapPair(pair=self.param.pair, seen=self.param.seen)
+        curves = CurvesView(tracks=self.param.tracks, seen=self.param.seen)
+        stripes = StripesView(pair=self.param.pair, seen=self.param.seen)
         kind = pn.widgets.RadioButtonGroup.from_param(heatmaps.param.kind, **_SMALL_BUTTONS)
         clock = pn.widgets.RadioButtonGroup.from_param(curves.param.clock, **_SMALL_BUTTONS)
         told = pn.bind(layer_sentence, self.param.rows, self.param.layer, self.param.pair)
@@ -147,7 +153,7 @@ class LayerView(pn.viewable.Viewer):
                 told, sizing_mode="stretch_width", margin=(0, 10), styles={"font-size": "12px"}
             ),
             heatmaps,
-            pn.Row(curves, StripesView(pair=self.param.pair), sizing_mode="stretch_width"),
+            pn.Row(curves, stripes, sizing_mode="stretch_width"),
             sizing_mode="stretch_width",
         )
 

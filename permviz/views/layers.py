@@ -14,6 +14,7 @@ from permviz.figures.magnitude import (
     magnitude_plot,
 )
 from permviz.views.plots import SMALL, live
+from permviz.views.sight import Sighted
 from permviz.views.table import (
     DEFAULT,
     LAYER,
@@ -37,7 +38,7 @@ _FILTERS = {
 }
 
 
-class LayersView(pn.viewable.Viewer):
+class LayersView(Sighted):
     """Table and bars; picking a row or a bar picks the layer.
 
     Attributes:
@@ -64,18 +65,22 @@ class LayersView(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
 
-    @param.depends("rows", "strategies", watch=True)
+    @param.depends("rows", "strategies", "seen", watch=True)
     def _show(self) -> None:
+        if not self.seen:
+            return
         patch = frame_patch(self._table.value, layer_frame(self.rows, self.strategies))
         if patch is None:
             # A table that gets other columns while it is still being built loses its rows.
             self._table = self._layout[0] = self._new_table()
         elif patch:
             self._table.patch(patch)
-        self._draw()
+        self._select()
 
     @param.depends("layer", watch=True)
     def _select(self) -> None:
+        if not self.seen:
+            return
         if self._table.selection != self._places():
             self._table.selection = self._places()
         self._draw()

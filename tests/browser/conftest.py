@@ -163,6 +163,15 @@ class Visit:
         )
         return done.json_value()
 
+    def receive(self, total):
+        """Wait until so many bytes have come over the websocket."""
+        for _ in range(600):
+            self.page.evaluate("0")  # lets Playwright hand out what has come
+            if self.received >= total:
+                return
+            TICK.wait(0.1)
+        pytest.fail(f"{self.received} bytes came, {total} were expected")
+
     def shoot(self, name):
         folder = os.environ.get("PERMVIZ_SHOTS")
         if folder and not self.page.is_closed():

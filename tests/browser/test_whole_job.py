@@ -12,7 +12,9 @@ LAYER = "blocks.3.excite.reduce"
 ASKED = "?" + urllib.parse.urlencode(
     {"strategies": json.dumps(STRATEGIES), "seed": 3, "layer": LAYER}
 )
-TITLES = """models.filter(m => m.type == 'Figure' && m.title?.text).map(m => m.title.text).sort()"""
+# Figures that are drawn; what has left the page may still be among the models.
+TITLES = """models.filter(m => m.type == 'Figure' && m.title?.text)
+    .filter(m => Bokeh.index.find_one_by_id(m.id)).map(m => m.title.text).sort()"""
 POINTS = """models.filter(m => m.type == 'ColumnDataSource' && m.data.efficacy !== undefined)
     .map(m => m.data.efficacy.length)"""
 
