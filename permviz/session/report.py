@@ -184,11 +184,9 @@ def _row(session: Session, layer: Layer, running: set[str]) -> LayerRow:
 
 def _status(session: Session, layer: Layer, running: set[str]) -> tuple[LayerStatus, str]:
     if layer.shape[1] < session.settings.nm.m:
-        kind = "input channel" if layer.shape[1] == 1 else "input channels"
-        return "dense", (
-            f"{layer.shape[1]} {kind} a row are fewer than {session.settings.nm.m}, "
-            "so the pattern does not apply."
-        )
+        few = layer.shape[1]
+        said = "1 input channel a row is" if few == 1 else f"{few} input channels a row are"
+        return "dense", f"{said} fewer than {session.settings.nm.m}, so the pattern does not apply."
     searched = [name for name in layer.inputs if name in session.problems]
     if layer.frozen is not None and not searched:
         return "frozen", layer.frozen.reason
