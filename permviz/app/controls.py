@@ -115,15 +115,17 @@ class Controls(pn.viewable.Viewer):
         chosen = pn.widgets.MultiChoice(label="Strategies", **_WIDE)
 
         def show(*_: object) -> None:
-            options = list(dict.fromkeys([*SUGGESTED, *chosen.options, *state.strategies]))
-            chosen.param.update(options=options, value=list(state.strategies))
+            wanted = list(state.strategies)
+            # Options first: a value that is no option yet would be dropped.
+            chosen.options = list(dict.fromkeys([*SUGGESTED, *chosen.options, *wanted]))
+            chosen.value = wanted
 
         show()
         state.param.watch(show, "strategies")
         chosen.param.watch(lambda event: state.param.update(strategies=list(event.new)), "value")
         other = pn.widgets.TextInput(
             label="Add a strategy with its parameters",
-            placeholder="osg(stripes=3, escapes=50)",
+            placeholder="osg(stripes=2, escapes=50)",
             description=_parameters(),
             **_WIDE,
         )
@@ -143,7 +145,7 @@ class Controls(pn.viewable.Viewer):
 
     def _buttons(self) -> pn.viewable.Viewable:
         state = self._state
-        start = pn.widgets.Button(label="Start", button_type="primary", **_WIDE)
+        start = pn.widgets.Button(label="Start", color="primary", **_WIDE)
         hold = pn.widgets.Button(label="Pause", **_WIDE)
         cancel = pn.widgets.Button(label="Cancel", **_WIDE)
         start.on_click(lambda _: state.start())

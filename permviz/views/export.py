@@ -70,7 +70,7 @@ class ExportView(Sighted):
             placeholder="empty: only for download",
             sizing_mode="stretch_width",
         )
-        self._export = pn.widgets.Button(label="Export and check", button_type="primary")
+        self._export = pn.widgets.Button(label="Export and check", color="primary")
         self._export.on_click(lambda _: on_export(self._order.value, self._directory.value))
         self._verify = pn.widgets.Button(label="Verify again", disabled=True)
         self._verify.on_click(lambda _: on_verify())
@@ -78,7 +78,7 @@ class ExportView(Sighted):
             callback=self._archive,
             filename="permviz.zip",
             label="Download zip",
-            button_type="success",
+            color="success",
             disabled=True,
         )
         self._table = pn.widgets.Tabulator(
