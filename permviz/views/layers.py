@@ -158,4 +158,5 @@ def _efficacy_cell() -> dict[str, object]:
         "color": "#56b4e9",
         "legend": True,
         "legendAlign": "left",
+        "legendColor": "inherit",
     }

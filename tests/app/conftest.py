@@ -1,5 +1,6 @@
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +13,14 @@ from permviz.graph.analyze import analyze
 from permviz.models.sources import LoadedModel
 
 TICK = threading.Event()
+
+
+def pytest_collection_modifyitems(items):
+    # Bokeh turns data frames into columns in a way that pandas 3.1 announces the end of.
+    ended = "ignore:The inplace keyword in DataFrame.reset_index:DeprecationWarning"
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings(ended))
 
 
 def _small_network():

@@ -1,0 +1,66 @@
+import panel as pn
+import pytest
+
+from permviz.app.controls import Controls
+from permviz.app.shell import EXTENSIONS
+
+pn.extension(*EXTENSIONS)
+
+
+@pytest.fixture
+def widgets(state):
+    controls = Controls(state)
+    root = controls.__panel__()
+    root.get_root()
+
+    def by_label(label):
+        return next(
+            widget for widget in root.select(pn.widgets.Widget) if label in (widget.label or "")
+        )
+
+    return by_label
+
+
+def test_unknown_strategy_is_told_and_not_added(state, widgets):
+    before = list(state.strategies)
+    widgets("Add a strategy").value = "nonesuch(1)"
+    assert state.strategies == before
+    assert state.notice.level == "error"
+
+
+def test_strategy_is_added_with_all_parameters_named(state, widgets):
+    field = widgets("Add a strategy")
+    field.value = "osg(escapes=7)"
+    assert "osg(stripes=2, escapes=7)" in state.strategies
+    assert len(state.strategies) == 3
+    assert "osg(stripes=2, escapes=7)" in widgets("Strategies").value
+    assert field.value == ""
+
+
+def test_buttons_follow_the_search(state, widgets, settle):
+    assert widgets("Start").disabled
+    state.load()
+    settle(state, lambda it: it.status == "ready")
+    assert not widgets("Start").disabled
+    state.strategies = ["channel_swap(escapes=100000000)"]
+    widgets("Start").clicks += 1
+    settle(state, lambda it: it.status == "running")
+    assert widgets("Start").disabled
+    hold = widgets("Pause")
+    hold.clicks += 1
+    settle(state, lambda it: it.status == "paused")
+    assert hold.label == "Resume"
+    hold.clicks += 1
+    settle(state, lambda it: it.status == "running")
+    widgets("Cancel").clicks += 1
+    settle(state, lambda it: it.status == "cancelled")
+    assert widgets("Cancel").disabled
+
+
+def test_upload_goes_to_the_chosen_architecture(state, flow, settle):
+    controls = Controls(state)
+    (dropper,) = controls.__panel__().select(pn.widgets.FileDropper)
+    dropper.value = {"weights.pt": b"good"}
+    settle(state, lambda it: it.uploaded)
+    assert flow.uploads == [("small", b"good", "weights.pt")]
+    assert dropper.value == {}

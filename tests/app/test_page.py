@@ -1,0 +1,70 @@
+import panel as pn
+import pytest
+
+from permviz.app.explore import explore
+from permviz.app.page import Page
+from permviz.app.shell import EXTENSIONS, build
+from permviz.app.values import BEST, TABS
+from permviz.errors import SourceError
+
+pn.extension(*EXTENSIONS)
+
+
+@pytest.fixture
+def page(state):
+    made = Page(state)
+    made.__panel__().get_root()
+    return made
+
+
+def test_views_show_what_the_state_finds(page, settle):
+    page.state.load()
+    settle(page.state, lambda it: it.rows and it.pair is not None)
+    layers, layer, export = page._views
+    assert [row.name for row in layers.rows] == ["0", "2", "4"]
+    assert layer.pair is page.state.pair
+    assert export.orders == [BEST, *page.state.searched]
+
+
+def test_layer_picked_in_one_view_is_picked_in_all(page, settle):
+    page.state.load()
+    settle(page.state, lambda it: it.pair is not None)
+    layers, layer, _ = page._views
+    layers.layer = "4"
+    assert (page.state.layer, layer.layer) == ("4", "4")
+
+
+def test_tabs_and_the_address_agree(page):
+    page.state.tab = "Export"
+    assert page.tabs.active == TABS.index("Export")
+    page.tabs.active = 1
+    assert page.state.tab == "Layer"
+
+
+def test_only_the_active_tab_is_seen_and_the_others_wait_to_be_built(page):
+    assert [view.seen for view in page._views] == [True, False, False]
+    assert [len(place) for place in page._places] == [1, 0, 0]
+    page.tabs.active = 2
+    assert [view.seen for view in page._views] == [False, False, True]
+    assert [len(place) for place in page._places] == [1, 0, 1]
+
+
+def test_served_page_is_built_for_every_visit():
+    first, second = build(), build()
+    assert first is not second
+    for shell in (first, second):
+        assert len(shell.sidebar) == len(shell.main) == 1
+
+
+def test_module_of_ones_own_is_analysed(opened, settle):
+    model, inputs = opened.loaded.model, opened.loaded.example_inputs
+    page = explore(model, inputs)
+    settle(page.state, lambda it: it.rows)
+    assert page.state.model == "Sequential"
+    assert page.state.opened.loaded.model is model
+    page.state.close()
+
+
+def test_module_without_inputs_is_refused(opened):
+    with pytest.raises(SourceError, match="example_inputs"):
+        explore(opened.loaded.model)

@@ -1,0 +1,28 @@
+import socket
+
+import pytest
+
+from permviz.app.serve import check_port, serve
+from permviz.errors import ServeError
+
+
+def test_port_in_use_is_refused_before_anything_starts():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ServeError, match=f"Port {port} .* choose another port"):
+            serve(port=port, open_browser=False)
+
+
+def test_free_port_is_accepted():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    check_port(port)
+
+
+@pytest.mark.parametrize(("port", "address"), [(70_000, "127.0.0.1"), (5006, "192.0.2.1")])
+def test_impossible_places_are_told(port, address):
+    with pytest.raises(ServeError, match="choose"):
+        check_port(port, address)
