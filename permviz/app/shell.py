@@ -3,8 +3,6 @@
 panel-material-ui is used here only, so that everything else also works in notebooks.
 """
 
-import time
-
 import panel as pn
 import panel_material_ui as pmui
 from panel.util.parameters import edit_readonly
@@ -14,8 +12,6 @@ from permviz.app.state import Explorer
 
 TITLE = "permviz: channel permutations for N:M sparsity"
 EXTENSIONS = ("tabulator", "filedropper")
-# Longer, and pages that are open already would not answer while another one opens.
-_MOMENT = 0.3
 _ADDRESS = ("model", "layer", "strategies", "seed", "tab")
 
 
@@ -37,18 +33,9 @@ def build(model: str = "digits") -> pmui.Page:
         # All options exist by now, so the address cannot be overwritten by defaults.
         pn.state.location.sync(state, list(_ADDRESS))
     state.load()
-    _settle(state)
     page.tick()
     pn.state.on_session_destroyed(lambda _: state.close())
     return shell
-
-
-def _settle(state: Explorer) -> None:
-    """Give a model that is in memory a moment, so that its page begins full."""
-    end = time.monotonic() + _MOMENT
-    while not state.rows and time.monotonic() < end:
-        state.drain()
-        time.sleep(_MOMENT / 30)
 
 
 def _without_busy_sign(shell: pmui.Page) -> None:

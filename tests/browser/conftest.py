@@ -54,7 +54,7 @@ class Server:
                 *(sys.executable, "-m", "panel", "serve"),
                 *(str(ROOT / "apps" / "explorer.py"), str(Path(__file__).parent / "wide.py")),
                 *("--port", str(self.port), "--liveness", "--warm"),
-                *("--unused-session-lifetime", "3000", "--check-unused-sessions", "500"),
+                *("--unused-session-lifetime", "30000", "--check-unused-sessions", "500"),
             ],
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": str(ROOT)},

@@ -15,8 +15,9 @@ ASKED = "?" + urllib.parse.urlencode(
 # Figures that are drawn; what has left the page may still be among the models.
 TITLES = """models.filter(m => m.type == 'Figure' && m.title?.text)
     .filter(m => Bokeh.index.find_one_by_id(m.id)).map(m => m.title.text).sort()"""
-POINTS = """models.filter(m => m.type == 'ColumnDataSource' && m.data.efficacy !== undefined)
-    .map(m => m.data.efficacy.length)"""
+# How far each curve reaches: its points, and its last second.
+REACH = """models.filter(m => m.type == 'ColumnDataSource' && m.data.efficacy?.length)
+    .map(m => m.data.efficacy.length + m.data.seconds[m.data.seconds.length - 1])"""
 
 
 def test_from_a_trained_model_to_a_checked_download(visit, tmp_path):
@@ -55,8 +56,8 @@ def search(visit):
     visit.see(re.compile(r"^running: "))
     visit.shoot("layers")
     visit.tab("Layer")
-    before = visit.until(f"({POINTS}).length == 2 && {POINTS}")
-    visit.until(f"({POINTS}).length == 2 && ({POINTS}).every((n, i) => n > {before}[i])")
+    before = visit.until(f"({REACH}).length == 2 && {REACH}")
+    visit.until(f"({REACH}).length == 2 && ({REACH}).every((far, i) => far > {before}[i])")
     visit.shoot("layer")
     visit.button("Pause").click()
     visit.see(re.compile(r"^paused: "))
