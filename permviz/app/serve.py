@@ -48,7 +48,7 @@ def serve(
         show=open_browser,
         liveness=True,
         # A page that nobody looks at any more must not go on searching.
-        unused_session_lifetime_milliseconds=10_000,
+        unused_session_lifetime_milliseconds=30_000,
         check_unused_sessions_milliseconds=2_000,
     )
 
