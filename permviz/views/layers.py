@@ -155,7 +155,7 @@ def _efficacy_cell() -> dict[str, object]:
         "type": "progress",
         "min": 0,
         "max": 100,
-        "color": "#56b4e9",
+        "color": "rgba(86, 180, 233, 0.45)",
         "legend": True,
         "legendAlign": "left",
         "legendColor": "inherit",
