@@ -210,12 +210,6 @@ class _OpenedModels:
 _OPENED = _OpenedModels()
 
 
-# torch.export patches torch itself while it captures, so two captures at a time would break.
-_CAPTURING = threading.Lock()
-
-
 def analyzed(loaded: LoadedModel, report: Report) -> Opened:
-    """Find out how the channels of a loaded model are coupled, one model at a time."""
-    with _CAPTURING:
-        graph = analyze(loaded.model, loaded.example_inputs, on_progress=report)
-    return Opened(loaded, graph)
+    """Find out how the channels of a loaded model are coupled."""
+    return Opened(loaded, analyze(loaded.model, loaded.example_inputs, on_progress=report))

@@ -5,6 +5,7 @@ are still whole. The model is not changed: it is captured in evaluation mode, an
 module gets its own training flag back.
 """
 
+import threading
 import traceback
 import warnings
 from collections.abc import Generator, Iterator, Mapping
@@ -56,6 +57,10 @@ class Inputs:
             f"Example inputs of type {type(example_inputs).__name__} cannot be passed to a "
             "model; give a tensor, a tuple of positional or a dict of keyword arguments."
         )
+
+
+# torch.export patches torch itself while it captures, so two captures at a time would break.
+_EXPORTING = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +142,7 @@ def source_line(stack: str) -> str:
 
 
 def _export(model: nn.Module, inputs: Inputs) -> torch.export.ExportedProgram:
-    with evaluating(model), warnings.catch_warnings():
+    with _EXPORTING, evaluating(model), warnings.catch_warnings():
         # Tracing warns about the model's own habits (tracer constants, deprecated calls);
         # whatever matters to the analysis is in the graph.
         warnings.simplefilter("ignore")

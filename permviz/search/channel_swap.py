@@ -52,26 +52,15 @@ class SwapClimber:
         self._values: Values = np.empty((block.channels, block.channels))
         self._tabled = np.full(block.channels, -1, dtype=np.int64)
 
-    def climb(self, order: Order) -> Steps:
-        """Make rounds of swaps from `order` until no swap gains; proposes after each."""
-        self.order = order.copy()
-        if self.block.stripes < 2:
-            return
-        reached = self.ledger.value(self.order)
-        while True:
-            yield from self._retable()
-            swaps = self.kernels.swap_round(self._values, self.order, self.block.pattern.m)
-            left, right = swaps.T
-            moved = self.order.copy()
-            moved[left], moved[right] = moved[right], moved[left]
-            value = self.ledger.value(moved)
-            # Rounding may promise gains that are none; strict growth ends every climb.
-            if value <= reached:
-                return
-            self.order, reached = moved, value
-            yield moved.copy()
+    def improved(self) -> Order:
+        """The order after one round of swaps, best first and one a stripe."""
+        swaps = self.kernels.swap_round(self._values, self.order, self.block.pattern.m)
+        left, right = swaps.T
+        moved = self.order.copy()
+        moved[left], moved[right] = moved[right], moved[left]
+        return moved
 
-    def _retable(self) -> Steps:
+    def retable(self) -> Steps:
         """Bring the lines of K up to date whose stripe is not what it was."""
         m = self.block.pattern.m
         stale = (self._tabled != self.order).reshape(-1, m).any(axis=1)

@@ -9,21 +9,42 @@ from permviz.search.strategy import Block, Order, Steps
 
 
 class Climber(Protocol):
-    """A greedy search that starts anywhere and stops at a local optimum.
+    """A table of gains at one order, from which greedy rounds are read.
 
     Attributes:
         block: what is searched.
         ledger: values of its orders.
-        order: where the last climb ended.
+        order: where the climb stands.
     """
 
     block: Block
     ledger: StripeLedger
     order: Order
 
-    def climb(self, order: Order) -> Steps:
-        """Improve `order` until nothing gains."""
+    def retable(self) -> Steps:
+        """Bring the table up to date with `order`; proposes nothing."""
         ...
+
+    def improved(self) -> Order:
+        """The order after one round of the best moves in the table."""
+        ...
+
+
+def climb(climber: Climber, order: Order) -> Steps:
+    """Make rounds from `order` until none gains; proposes the order after each."""
+    climber.order = order.copy()
+    if climber.block.stripes < 2:
+        return
+    reached = climber.ledger.value(climber.order)
+    while True:
+        yield from climber.retable()
+        moved = climber.improved()
+        value = climber.ledger.value(moved)
+        # Rounding may promise gains that are none; strict growth ends every climb.
+        if value <= reached:
+            return
+        climber.order, reached = moved, value
+        yield moved.copy()
 
 
 def climb_and_escape(climber: Climber, escapes: int, rng: np.random.Generator) -> Steps:
@@ -34,12 +55,12 @@ def climb_and_escape(climber: Climber, escapes: int, rng: np.random.Generator) -
 
     Source: Pool & Yu 2021, Section 4.2 (bounded regressions).
     """
-    yield from climber.climb(np.arange(climber.block.channels))
+    yield from climb(climber, np.arange(climber.block.channels))
     if climber.block.stripes < 2:
         return
     best, reached = climber.order.copy(), climber.ledger.value(climber.order)
     for _ in range(escapes):
-        yield from climber.climb(_swapped(best, climber.block.pattern.m, rng))
+        yield from climb(climber, _swapped(best, climber.block.pattern.m, rng))
         value = climber.ledger.value(climber.order)
         if value > reached:
             best, reached = climber.order.copy(), value

@@ -75,23 +75,7 @@ class PairClimber:
         self._choices = np.zeros((block.stripes, block.stripes), dtype=np.int32)
         self._tabled = np.full(block.channels, -1, dtype=np.int64)
 
-    def climb(self, order: Order) -> Steps:
-        """Make rounds of re-sharing from `order` until none gains; proposes after each."""
-        self.order = order.copy()
-        if self.block.stripes < 2:
-            return
-        reached = self.ledger.value(self.order)
-        while True:
-            yield from self._retable()
-            moved = self._round()
-            value = self.ledger.value(moved)
-            # Rounding may promise gains that are none; strict growth ends every climb.
-            if value <= reached:
-                return
-            self.order, reached = moved, value
-            yield moved.copy()
-
-    def _retable(self) -> Steps:
+    def retable(self) -> Steps:
         """Value again every pair with a stripe that is not what it was."""
         m = self.block.pattern.m
         held = self.order.reshape(-1, m)
@@ -109,8 +93,8 @@ class PairClimber:
             yield None
         self._tabled = self.order.copy()
 
-    def _round(self) -> Order:
-        """The order after one round."""
+    def improved(self) -> Order:
+        """The order after one round of re-sharing, best first and each stripe once."""
         moved = self.order.reshape(-1, self.block.pattern.m).copy()
         for first, second in self._best_pairs():
             together = np.concatenate([moved[first], moved[second]])

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import torch
 from torch import Tensor, nn
 
@@ -54,3 +56,10 @@ def test_in_place_forms_have_the_rule_and_unknown_operations_none() -> None:
     assert find_rule("aten.max", "other") is not None
     assert find_rule("aten.max", "dim") is None
     assert find_rule("aten.cumsum", "default") is None
+
+
+def test_two_threads_may_analyse_at_once():
+    models = [nn.Sequential(nn.Linear(4, 8 + n), nn.ReLU(), nn.Linear(8 + n, 2)) for n in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        programs = list(pool.map(lambda model: capture(model, Inputs.of(torch.ones(1, 4))), models))
+    assert all(len(program.tensors) == 4 for program in programs)
