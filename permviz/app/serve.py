@@ -3,7 +3,6 @@
 import logging
 import socket
 import threading
-from functools import partial
 
 import panel as pn
 
@@ -39,9 +38,14 @@ def serve(
     check_port(port, address)
     pn.extension(*EXTENSIONS, notifications=True)
     name = model or DEFAULT_MODEL
+
+    def page() -> pn.viewable.Viewable:
+        return build(name)
+
     threading.Thread(target=_warm_up, args=(name,), daemon=True).start()
     pn.serve(
-        {PAGE: partial(build, name)},
+        # Only a plain function is called for every visit; a partial would be shown as text.
+        {PAGE: page},
         port=port,
         address=address,
         title=TITLE,

@@ -42,20 +42,26 @@ def free_port():
         return probe.getsockname()[1]
 
 
-class Server:
-    """`panel serve` with the explorer and with a page on a wide layer."""
+# The explorer as a script, beside a page on a wide layer.
+PANEL = [
+    *("-m", "panel", "serve"),
+    *(str(ROOT / "apps" / "explorer.py"), str(Path(__file__).parent / "wide.py")),
+    *("--liveness", "--warm"),
+    *("--unused-session-lifetime", "30000", "--check-unused-sessions", "500"),
+]
+# What `make explore` runs.
+COMMAND = ["-m", "permviz", "explore", "digits", "--no-open"]
 
-    def __init__(self, folder):
+
+class Server:
+    """A process that serves the explorer on a port of its own."""
+
+    def __init__(self, folder, arguments):
         self.port = free_port()
         self.log = folder / "server.log"
         self._file = self.log.open("w")
         self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "panel", "serve"),
-                *(str(ROOT / "apps" / "explorer.py"), str(Path(__file__).parent / "wide.py")),
-                *("--port", str(self.port), "--liveness", "--warm"),
-                *("--unused-session-lifetime", "30000", "--check-unused-sessions", "500"),
-            ],
+            [sys.executable, *arguments, "--port", str(self.port)],
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
             stdout=self._file,
@@ -97,14 +103,20 @@ class Server:
         self._file.close()
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    served = Server(tmp_path_factory.mktemp("served"))
+@contextlib.contextmanager
+def serving(folder, arguments):
+    served = Server(folder, arguments)
     try:
         served.wait()
         yield served
     finally:
         served.stop()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("served"), PANEL) as served:
+        yield served
 
 
 @pytest.fixture(scope="session")
@@ -186,6 +198,13 @@ _MODELS = "const models = [...Bokeh.documents[0]._all_models.values()];"
 
 @pytest.fixture
 def visit(server, browser):
+    """Open pages of the common server."""
+    with visiting(server, browser) as open_page:
+        yield open_page
+
+
+@contextlib.contextmanager
+def visiting(server, browser):
     """Open pages; whatever goes wrong in one of them, or in the server's log, fails."""
     opened = []
     told = len(server.complaints())
@@ -211,3 +230,10 @@ def time_to_hear(server):
         if text.count("WebSocket connection opened") <= text.count("connection closed: code="):
             return
         TICK.wait(0.1)
+
+
+@pytest.fixture
+def visit_command(tmp_path, browser):
+    """Open pages of what `make explore` serves."""
+    with serving(tmp_path, COMMAND) as served, visiting(served, browser) as open_page:
+        yield open_page
