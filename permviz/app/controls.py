@@ -125,7 +125,7 @@ class Controls(pn.viewable.Viewer):
         chosen.param.watch(lambda event: state.param.update(strategies=list(event.new)), "value")
         other = pn.widgets.TextInput(
             label="Add a strategy with its parameters",
-            placeholder="osg(stripes=2, escapes=50)",
+            placeholder="osg(stripes=3, escapes=50)",
             description=_parameters(),
             **_WIDE,
         )

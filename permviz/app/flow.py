@@ -4,9 +4,11 @@ Methods run in other threads, get a `report(text, fraction)` to say how far they
 touch no state. Tests put another `Flow` in its place.
 """
 
+import gc
 import tempfile
 import threading
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from permviz.app.inbox import Report
@@ -86,6 +88,10 @@ class Flow:
         """Load a model by name and analyse it; a model opened before comes from memory."""
         return _OPENED.get(name, report)
 
+    def at_hand(self, name: str) -> Opened | None:
+        """A model that was opened by its name before, or None."""
+        return _OPENED.known(name)
+
     def open_state(
         self, architecture: str, content: bytes, filename: str, report: Report
     ) -> Opened:
@@ -102,6 +108,7 @@ class Flow:
         if not warm.ready():
             report("loading the search kernels", -1.0)
             warm.ensure()
+        _set_libraries_aside()
 
     def findings(self, session: Session, layer: str, strategy: str | None) -> Findings:
         """Sum up what a session has found so far, with a look at one layer."""
@@ -191,12 +198,26 @@ class ExportOrder:
     accuracy: AccuracyTable | None
 
 
+@cache
+def _set_libraries_aside() -> None:
+    """Spare the collector the libraries, which are all loaded by now and stay.
+
+    It holds the interpreter's lock for half a second whenever it looks through their
+    700,000 objects, which a page that closes makes it do.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 class _OpenedModels:
     """Models opened by name, shared by all pages: nothing ever changes them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._opened: dict[str, Opened] = {}
+
+    def known(self, name: str) -> Opened | None:
+        return self._opened.get(name)
 
     def get(self, name: str, report: Report) -> Opened:
         if name not in self._opened:

@@ -32,7 +32,7 @@ def build(model: str = "digits") -> pmui.Page:
     if pn.state.location is not None:
         # All options exist by now, so the address cannot be overwritten by defaults.
         pn.state.location.sync(state, list(_ADDRESS))
-    state.load()
+    state.begin()
     page.tick()
     pn.state.on_session_destroyed(lambda _: state.close())
     return shell

@@ -16,11 +16,11 @@ import param
 from permviz.app.flow import ExportOrder, Findings, Flow, Opened, Packed
 from permviz.app.inbox import Advanced, Failed, Inbox, Message, Report
 from permviz.app.run import Run
-from permviz.app.values import BEST, STRATEGIES, TABS, Level, Notice, Task, nothing_found
+from permviz.app.shown import Shown
+from permviz.app.values import BEST, Level, Notice, Task, nothing_found
 from permviz.errors import PermvizError, SessionError
 from permviz.figures.pair import OrderPair
 from permviz.graph.verify import VerifyReport
-from permviz.models.importance import importance_names
 from permviz.session.session import Session
 from permviz.session.settings import SearchSettings
 
@@ -28,38 +28,13 @@ _MOVABLE = {"permuted", "waiting", "searching"}
 _JUDGEMENTS = ("preview", "findings", "pair", "check", "accuracy")
 
 
-class Explorer(param.Parameterized):
+class Explorer(Shown):
     """State of one page.
 
     Args:
         flow: the work behind it.
         params: initial choices.
     """
-
-    model = param.String("digits", doc="Name of the model that is asked for.")
-    pattern = param.String("2:4")
-    importance = param.Selector(default="magnitude", objects=list(importance_names()))
-    strategies = param.List(list(STRATEGIES))
-    seed = param.Integer(0, bounds=(0, None))
-    budget = param.Number(10.0, bounds=(0.01, None), allow_None=True, doc="Seconds a strategy.")
-    layer = param.String("", doc="Name of the layer that is looked at.")
-    shown = param.String(BEST, doc="Whose order is looked at: BEST or a strategy's text.")
-    tab = param.Selector(default="Layers", objects=list(TABS))
-
-    uploaded = param.Boolean(False, doc="Whether the loaded weights came from a file.")
-    opened = param.Parameter(None, doc="Opened: the model that is loaded.")
-    status = param.String("empty", doc="Status of the search, or empty.")
-    searched = param.Parameter((), doc="Texts of the strategies in the session.")
-    progress = param.Parameter(None, doc="Progress of the search.")
-    rows = param.Parameter((), doc="LayerRow of each layer.")
-    totals = param.Parameter(None, doc="ModelTotals.")
-    pair = param.Parameter(None, doc="OrderPair of the chosen layer.")
-    tracks = param.Parameter({}, doc="Track of each strategy on the chosen layer's group.")
-    check = param.Parameter(None, doc="VerifyReport of the best plan.")
-    accuracy = param.Parameter(None, doc="AccuracyTable of the best plan.")
-    packed = param.Parameter(None, doc="Packed: the latest export.")
-    tasks = param.Parameter((), doc="Task of each job under way.")
-    notice = param.Parameter(None, doc="Notice to show.")
 
     def __init__(self, flow: Flow | None = None, **params: Any) -> None:
         super().__init__(**params)
@@ -70,6 +45,22 @@ class Explorer(param.Parameterized):
         self._notices = 0
 
     # What the user does
+
+    def begin(self) -> None:
+        """Show `model` at once if it is in memory, else load it.
+
+        What is known before a page is served needs to be drawn only once.
+        """
+        opened = self._flow.at_hand(self.model)
+        if opened is None:
+            self.load()
+            return
+        with self._notifying():
+            session = self._flow.prepare(opened, self._settings())
+            self.opened = opened
+            self._on_prepared(session)
+            self._on_findings(self._flow.findings(session, self.layer, _order(self.shown)))
+            self._searching().findings_due()
 
     def load(self) -> None:
         """Load and analyse `model` by its name; on failure what was loaded stays."""

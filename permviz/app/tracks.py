@@ -53,7 +53,7 @@ class _Recorder:
             self._started = event
         elif isinstance(event, Improved):
             self._improve(event)
-        else:
+        elif isinstance(event, Finished):
             self._finish(event)
 
     def track(self) -> Track:

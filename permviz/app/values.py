@@ -3,17 +3,19 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from permviz.search.registry import describe, parse
-
 TABS = ("Layers", "Layer", "Export")
 BEST = "best of each group"
-STRATEGIES = tuple(describe(parse(name)) for name in ("channel_swap", "osg", "auto"))
+STRATEGIES = ("channel_swap", "osg", "auto")
 """What a new page searches with: the paper's two, and our own."""
 
 SUGGESTED = (
     *STRATEGIES,
-    *(describe(parse(f"{name}(escapes=100)")) for name in ("channel_swap", "osg")),
-    describe(parse("random")),
+    "channel_swap(escapes=100)",
+    "osg(escapes=100)",
+    "osg(stripes=3)",
+    "assignment",
+    "anneal",
+    "random",
 )
 """What is offered to choose from; anything else can be typed."""
 

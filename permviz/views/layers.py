@@ -59,7 +59,9 @@ class LayersView(Sighted):
         )
         self._pipe = Pipe()
         self._drawn: tuple[object, ...] = ()
-        self._draw()
+        self._loaded = False
+        # The table is what people wait for; the bars may follow once it is there.
+        pn.state.onload(self._follow)
         self._layout = pn.Row(self._table, self._bars, sizing_mode="stretch_width")
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -118,7 +120,13 @@ class LayersView(Sighted):
         table.param.watch(self._pick, "selection")
         return table
 
+    def _follow(self) -> None:
+        self._loaded = True
+        self._draw()
+
     def _draw(self) -> None:
+        if not self._loaded:
+            return
         info = magnitude_info(self.rows, self.layer)
         shape = (info.layers, info.strategies)
         if not info.layers:

@@ -21,9 +21,14 @@ LEGEND = {
 """A legend that fits into a small figure."""
 
 
-def without_logo(plot: Any, _element: Any) -> None:
-    """Hook that leaves the toolbar to the tools."""
+def plainly(plot: Any, _element: Any) -> None:
+    """Hook that leaves the toolbar to the tools, and WebGL to figures that need it.
+
+    A few hundred bars or an image gain nothing from it, and where no graphics card helps
+    it takes seconds before the first of them is seen.
+    """
     plot.state.toolbar.logo = None
+    plot.state.output_backend = "canvas"
 
 
 def live(plot: Callable[..., Any], *streams: Stream, **options: Any) -> hv.DynamicMap:
@@ -38,6 +43,6 @@ def live(plot: Callable[..., Any], *streams: Stream, **options: Any) -> hv.Dynam
     # Options of the dynamic map itself would cost as much again as drawing does.
     def draw(data: Any, **ranges: Any) -> Any:
         drawn = plot(data, **ranges)
-        return drawn.opts(hooks=[without_logo], **options)
+        return drawn.opts(hooks=[plainly], **options)
 
     return hv.DynamicMap(draw, streams=list(streams))

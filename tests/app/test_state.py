@@ -18,8 +18,19 @@ def test_loading_shows_layers_and_picks_the_largest_that_can_be_permuted(loaded,
     assert [row.name for row in loaded.rows] == ["0", "2", "4"]
     assert [row.status for row in loaded.rows] == ["frozen", "waiting", "waiting"]
     assert loaded.layer == loaded.pair.layer == "2"
-    assert loaded.searched == ("osg(stripes=2, escapes=0)", "channel_swap(escapes=0)")
+    assert loaded.searched == ("osg", "channel_swap")
     assert loaded.totals.permuted == pytest.approx(loaded.totals.default)
+
+
+def test_model_in_memory_is_shown_before_anything_runs(state, flow, opened):
+    state.begin()
+    assert state.opened is None
+    flow.remembered = opened
+    state.begin()
+    assert state.opened is opened
+    assert state.status == "ready"
+    assert [row.name for row in state.rows] == ["0", "2", "4"]
+    assert state.layer == "2"
 
 
 def test_layer_of_a_link_is_kept(state, settle):

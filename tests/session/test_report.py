@@ -9,7 +9,7 @@ from permviz.session.report import best_order, layer_order, layer_rows, layer_sc
 from permviz.session.session import Session
 from permviz.session.settings import SearchSettings
 
-SWAP = "channel_swap(escapes=0)"
+SWAP = "channel_swap"
 
 
 @pytest.fixture

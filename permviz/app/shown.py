@@ -1,0 +1,35 @@
+"""Everything that a page shows, as parameters; what changes them is the state's."""
+
+import param
+
+from permviz.app.values import BEST, STRATEGIES, TABS
+from permviz.models.importance import importance_names
+
+
+class Shown(param.Parameterized):
+    """Choices of the user, and below them what was found."""
+
+    model = param.String("digits", doc="Name of the model that is asked for.")
+    pattern = param.String("2:4")
+    importance = param.Selector(default="magnitude", objects=list(importance_names()))
+    strategies = param.List(list(STRATEGIES))
+    seed = param.Integer(0, bounds=(0, None))
+    budget = param.Number(10.0, bounds=(0.01, None), allow_None=True, doc="Seconds a strategy.")
+    layer = param.String("", doc="Name of the layer that is looked at.")
+    shown = param.String(BEST, doc="Whose order is looked at: BEST or a strategy's text.")
+    tab = param.Selector(default="Layers", objects=list(TABS))
+
+    uploaded = param.Boolean(False, doc="Whether the loaded weights came from a file.")
+    opened = param.Parameter(None, doc="Opened: the model that is loaded.")
+    status = param.String("empty", doc="Status of the search, or empty.")
+    searched = param.Parameter((), doc="Texts of the strategies in the session.")
+    progress = param.Parameter(None, doc="Progress of the search.")
+    rows = param.Parameter((), doc="LayerRow of each layer.")
+    totals = param.Parameter(None, doc="ModelTotals.")
+    pair = param.Parameter(None, doc="OrderPair of the chosen layer.")
+    tracks = param.Parameter({}, doc="Track of each strategy on the chosen layer's group.")
+    check = param.Parameter(None, doc="VerifyReport of the best plan.")
+    accuracy = param.Parameter(None, doc="AccuracyTable of the best plan.")
+    packed = param.Parameter(None, doc="Packed: the latest export.")
+    tasks = param.Parameter((), doc="Task of each job under way.")
+    notice = param.Parameter(None, doc="Notice to show.")
