@@ -1,6 +1,7 @@
 """The strategies that can be asked for by name, plugins included."""
 
 import ast
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from importlib.metadata import entry_points
@@ -14,6 +15,7 @@ from permviz.search.channel_swap import ChannelSwap
 from permviz.search.enumeration import Enumeration
 from permviz.search.exact import Exact
 from permviz.search.osg import StripeGroups
+from permviz.search.perfect import Perfect
 from permviz.search.random_orders import RandomOrders
 from permviz.search.strategy import Strategy
 
@@ -25,6 +27,7 @@ _OURS: tuple[type[Strategy], ...] = (
     StripeGroups,
     Assignment,
     Anneal,
+    Perfect,
     Exact,
     Enumeration,
     RandomOrders,
@@ -99,10 +102,18 @@ def _name_and_params(tree: ast.expr) -> tuple[str, dict[str, object]]:
 
 
 def describe(strategy: Strategy) -> str:
-    """A strategy as people write it, all parameters named."""
-    params = parameters(strategy)
-    inner = ", ".join(f"{key}={value}" for key, value in params.items())
-    return f"{strategy.name}({inner})" if inner else strategy.name
+    """A strategy as people write it: its name, and the parameters that are not the defaults.
+
+    Equal strategies have equal descriptions, and `parse` reads them back.
+    """
+    return described(strategy.name, parameters(strategy))
+
+
+def described(name: str, params: Mapping[str, object]) -> str:
+    """The same from a name and parameters, as results and plans keep them."""
+    usual = strategies().get(name, {})
+    told = [f"{key}={value!r}" for key, value in params.items() if usual.get(key) != value]
+    return f"{name}({', '.join(told)})" if told else name
 
 
 def parameters(strategy: Strategy) -> dict[str, object]:

@@ -7,6 +7,7 @@ from permviz.core.pattern import NMPattern
 from permviz.core.permutation import Permutation
 from permviz.core.score import efficacy_percent
 from permviz.core.trace import SearchTrace
+from permviz.search.registry import described
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,5 @@ class SearchResult:
 
     @property
     def label(self) -> str:
-        """Strategy with its parameters, as people write it: ``osg(stripes=2, escapes=0)``."""
-        inner = ", ".join(f"{key}={value}" for key, value in self.params.items())
-        return f"{self.strategy}({inner})" if inner else self.strategy
+        """Strategy as people write it: ``osg(escapes=100)``."""
+        return described(self.strategy, self.params)

@@ -25,7 +25,7 @@ def test_search_prints_the_layers_and_exports(searched: Searched) -> None:
     assert "blocks.0.expand" in searched.output
     assert "classifier" in searched.output
     assert "Retained at 2:4" in searched.output
-    assert "osg(stripes=2" in searched.output
+    assert "osg" in searched.output
     assert f"dense ones to {searched.directory}. The output is unchanged" in searched.output
 
 
