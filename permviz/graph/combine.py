@@ -22,9 +22,18 @@ def combine(call: Call, operands: Sequence[Value], shape: Shape | None = None) -
     aligned = [align(value, len(sizes)) for value in operands]
     facets = [facet for value in aligned for facet in value.facets]
     clusters = _clusters([frozenset(tracked_axes(facet)) for facet in facets])
-    combined = tuple(_combine_cluster(call, aligned, cluster, sizes) for cluster in clusters)
+    held = [_blocking(aligned, cluster) for cluster in clusters]
+    combined: list[Labels] = []
+    for cluster, blocking in zip(clusters, held, strict=True):
+        members = [f for v in aligned for f in v.facets if cluster.issuperset(tracked_axes(f))]
+        if blocking is None:
+            combined.append(_combine_cluster(call, aligned, members, cluster, sizes))
+        else:
+            _freeze_all(call, members, blocking.cause)
     uniform = tuple(all(v.uniform[axis] for v in aligned) for axis in range(len(sizes)))
-    return Value(sizes, combined, uniform, shared_cause(aligned))
+    causes = [blocking.cause for blocking in held if blocking is not None]
+    cause = causes[0] if causes else shared_cause(aligned)
+    return Value(sizes, tuple(combined), uniform, cause)
 
 
 def reduce(call: Call, value: Value, axes: Iterable[int]) -> Value:
@@ -102,21 +111,27 @@ def _clusters(sets: Sequence[frozenset[int]]) -> list[frozenset[int]]:
     return merged
 
 
+def _blocking(operands: Sequence[Value], axes: frozenset[int]) -> Value | None:
+    """An operand that keeps the order of labelled axes, if all of them keep it."""
+    if all(any(value.ordered(axis) for value in operands) for axis in axes):
+        return next(v for v in operands if any(v.ordered(axis) for axis in axes))
+    return None
+
+
 def _combine_cluster(
-    call: Call, operands: Sequence[Value], axes: frozenset[int], sizes: Shape
+    call: Call,
+    operands: Sequence[Value],
+    members: Sequence[Labels],
+    axes: frozenset[int],
+    sizes: Shape,
 ) -> Labels:
     span = tuple(size if axis in axes else 1 for axis, size in enumerate(sizes))
-    members = [f for v in operands for f in v.facets if axes.issuperset(tracked_axes(f))]
     out = next((facet for facet in members if facet.shape == span), None)
     if out is None:
         out = np.broadcast_to(members[0], span).copy()
-    fixed = frozenset(axis for axis in axes if any(v.ordered(axis) for v in operands))
-    if fixed == axes:
-        blocking = next(v for v in operands if any(v.ordered(axis) for axis in axes))
-        for facet in members:
-            call.ledger.freeze(facet, blocking.cause)
+    fixed = [axis for axis in sorted(axes) if any(v.ordered(axis) for v in operands)]
     columns = [spread(facet, span) for facet in (*members, out)]
-    call.ledger.relate(columns, [coordinate(span, axis) for axis in sorted(fixed)])
+    call.ledger.relate(columns, [coordinate(span, axis) for axis in fixed])
     return out
 
 

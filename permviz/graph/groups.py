@@ -38,7 +38,7 @@ class Grouping:
 
 def layer_name(tensor: str) -> str:
     """Module path of a weight."""
-    return tensor.removesuffix("weight").removesuffix(".") or tensor
+    return tensor.removesuffix(".weight")
 
 
 def gather(ledger: Ledger, components: Components) -> Grouping:
@@ -117,10 +117,13 @@ def _roles(layers: Sequence[LayerCall]) -> Mapping[tuple[str, int], Role]:
 
 
 def _sets(axes: Sequence[Axis], components: Components) -> Labels:
-    """Sibling class of every channel that can move and is worth it, -1 for the others."""
+    """Sibling class of every channel that can move and is worth it, -1 for the others.
+
+    Channels that no layer reads, such as those of queries and keys, change no stripe.
+    """
     worth = np.zeros(components.count, dtype=bool)
     for axis in axes:
-        if axis.role != "passenger":
+        if axis.role == "consumer":
             worth[_channels(axis, components)] = True
     able = worth & (components.frozen < 0)
     alike = np.bincount(components.alike[able], minlength=components.count + 1)

@@ -8,10 +8,11 @@ order, unless the value does not vary along it (`uniform`).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 Labels = NDArray[np.int64]
 Shape = tuple[int, ...]
@@ -41,9 +42,10 @@ class Value:
         facets: int64 arrays with `len(shape)` axes, of size 1 or the axis size.
         uniform: for each axis whether the value is the same all along it.
         cause: why the axes that are neither labelled nor uniform keep their order.
-        tensor: canonical name, if it is a parameter or buffer as it stands.
+        tensor: canonical name, if it is a parameter or buffer or some rows of one.
         windows: int64[groups, channels/groups], the atoms of a grouped convolution's
             input axis; such a weight has no facet on that axis.
+        content: its elements, if they are known and never change.
     """
 
     shape: Shape
@@ -52,6 +54,7 @@ class Value:
     cause: Cause
     tensor: str = ""
     windows: Labels | None = field(default=None, repr=False)
+    content: Tensor | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         # An axis of size 1 cannot vary; a facet without a labelled axis says nothing.
@@ -73,10 +76,6 @@ class Value:
     def ordered(self, axis: int) -> bool:
         """Whether the axis must keep its order: it varies and nothing labels it."""
         return not self.uniform[axis] and not self.tracked(axis)
-
-    def renamed(self) -> "Value":
-        """The same content without being a parameter any more."""
-        return replace(self, tensor="", windows=None) if self.tensor else self
 
 
 def opaque(shape: Iterable[int], cause: Cause) -> Value:

@@ -11,7 +11,7 @@ from permviz.graph.ledger import LayerCall, Ledger
 from permviz.graph.types import ChannelGroup, Frozen, Layer
 
 UNLIKE = Cause("No two of its channels are used alike.")
-UNUSED = Cause("No convolution or linear layer reads or writes its channels.")
+UNUSED = Cause("No layer that can be pruned reads its channels, so their order is free.")
 SINGLE = "Each row reads one input channel, so there is nothing to permute."
 Dropped = Mapping[str, Cause]
 
@@ -51,7 +51,8 @@ def _frozen_axis(
     elif (places >= 0).any():
         cause = components.causes[int(places[places >= 0].min())]
     else:
-        cause = UNUSED if axis.role == "passenger" else UNLIKE
+        kinds = np.unique(components.alike[channels]).size
+        cause = UNUSED if kinds < np.unique(channels).size else UNLIKE
     return Frozen(atoms.tensor, atoms.axis, cause.reason, cause.op, cause.source)
 
 

@@ -87,18 +87,31 @@ class LayerCall:
 
 @dataclass(slots=True)
 class Ledger:
-    """What one analysis has collected so far."""
+    """What one analysis has collected so far.
+
+    Attributes:
+        axes: the labelled axes of all parameters and buffers.
+        relations: which elements belong together.
+        freezes: channels that keep their order, with the reason.
+        layers: calls of layers, in the order of execution.
+        tables: tensors that are read by number, as an embedding is.
+        shapes: of all labelled tensors.
+        atoms: number of atoms so far.
+    """
 
     axes: list[AxisAtoms] = field(default_factory=list)
     relations: list[Relation] = field(default_factory=list)
     freezes: list[tuple[Labels, Cause]] = field(default_factory=list)
     layers: list[LayerCall] = field(default_factory=list)
+    tables: set[str] = field(default_factory=set)
+    shapes: dict[str, Shape] = field(default_factory=dict)
     atoms: int = 0
 
     def add_axis(self, tensor: str, shape: Shape, axis: int, windows: int = 1) -> Labels:
         """Make the atoms of an axis: int64[windows, size]."""
         made = AxisAtoms(tensor, axis, self.atoms, shape[axis], windows, shape[0])
         self.axes.append(made)
+        self.shapes[tensor] = shape
         return self._take(made.count).reshape(windows, shape[axis])
 
     def add_frozen(self, count: int, cause: Cause) -> Labels:
@@ -110,6 +123,12 @@ class Ledger:
     def freeze(self, labels: Labels, cause: Cause) -> None:
         """Keep these channels where they are."""
         self.freezes.append((labels, cause))
+
+    def note_layer(self, weight: Value, kind: str, conv_groups: int = 1) -> None:
+        """Note the call of a layer whose weight is a parameter, or some rows of one."""
+        if weight.tensor in self.shapes:
+            shape = self.shapes[weight.tensor]
+            self.layers.append(LayerCall(weight.tensor, kind, shape, conv_groups))
 
     def relate(self, columns: Sequence[Column], coordinates: Sequence[Labels] = ()) -> None:
         """Add a relation; nothing is added for no rows."""

@@ -6,6 +6,7 @@ from typing import Any, cast
 from torch import Tensor, fx
 from torch._ops import OpOverload
 
+from permviz.errors import CaptureError
 from permviz.graph.capture import source_line
 from permviz.graph.labels import Shape
 from permviz.graph.nested import leaves
@@ -24,17 +25,23 @@ PASSING = frozenset(
 
 def operation(node: fx.Node) -> tuple[str, str]:
     """Name and overload of the operation, such as ``aten.add_`` and ``Tensor``."""
-    target = _overload(node)
+    target = overload(node)
     if target is not None:
         packet = str(target.overloadpacket)
         return packet, str(target).removeprefix(f"{packet}.")
     return getattr(node.target, "__name__", str(node.target)), ""
 
 
+def overload(node: fx.Node) -> "OpOverload[..., Any] | None":
+    """The operator that the node calls, None for anything else."""
+    target: object = node.target
+    return cast("OpOverload[..., Any]", target) if isinstance(target, OpOverload) else None
+
+
 def arguments(node: fx.Node, result_of: Callable[[fx.Node], Any]) -> dict[str, Any]:
     """All arguments by name, defaults included, results in the place of nodes."""
     args, kwargs = fx.map_arg((node.args, node.kwargs), result_of)
-    target = _overload(node)
+    target = overload(node)
     if target is None:
         return {**{str(place): value for place, value in enumerate(args)}, **kwargs}
     schema = _schema(target).arguments
@@ -49,8 +56,20 @@ def argument(node: fx.Node, name: str) -> Any:
 
 
 def shape_of(result: Any) -> Shape | None:
-    """Shape of a captured tensor, None for anything else."""
-    return tuple(int(size) for size in result.shape) if isinstance(result, Tensor) else None
+    """Shape of a captured tensor, None for anything else.
+
+    Raises:
+        CaptureError: a size depends on the data.
+    """
+    if not isinstance(result, Tensor):
+        return None
+    # A size that depends on the data is a symbol, whatever torch's annotations say.
+    if any(type(size) is not int for size in result.shape):
+        raise CaptureError(
+            f"The forward pass makes a tensor of shape {tuple(result.shape)}, whose size depends "
+            "on the data; give a forward pass of fixed sizes, or leave the model as it is."
+        )
+    return tuple(result.shape)
 
 
 def first_shape(node: fx.Node) -> Shape:
@@ -62,7 +81,7 @@ def first_shape(node: fx.Node) -> Shape:
 
 def may_share_memory(node: fx.Node) -> bool:
     """Whether a result may be a view of the node's first tensor argument, or that itself."""
-    target = _overload(node)
+    target = overload(node)
     if target is None:
         return True
     if operation(node)[0].rstrip("_") in PASSING:
@@ -72,7 +91,7 @@ def may_share_memory(node: fx.Node) -> bool:
 
 def written(node: fx.Node) -> Iterator[fx.Node]:
     """The nodes whose memory the operation writes into, as far as anybody can tell."""
-    target = _overload(node)
+    target = overload(node)
     if target is None:
         yield from node.all_input_nodes
         return
@@ -84,11 +103,6 @@ def written(node: fx.Node) -> Iterator[fx.Node]:
 def source(node: fx.Node) -> str:
     """Line of the model's source that called the operation."""
     return source_line(str(node.meta.get("stack_trace") or ""))
-
-
-def _overload(node: fx.Node) -> "OpOverload[..., Any] | None":
-    target: object = node.target
-    return cast("OpOverload[..., Any]", target) if isinstance(target, OpOverload) else None
 
 
 def _schema(target: "OpOverload[..., Any]") -> Any:

@@ -7,7 +7,9 @@ is unknown. The same holds for what it may have written into.
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,17 +17,19 @@ from torch import Tensor, fx
 
 from permviz.graph import nodes
 from permviz.graph.capture import Program
-from permviz.graph.labels import Cause, Labels, Shape, Value, on_axis, opaque
+from permviz.graph.constants import VARYING, folded, known
+from permviz.graph.labels import Cause, Value, opaque
 from permviz.graph.ledger import Call, Ledger
-from permviz.graph.nested import leaves, members
+from permviz.graph.memory import Memory
+from permviz.graph.nested import leaves, mapped, members
+from permviz.graph.parameters import convolution_groups, parameter
 from permviz.graph.rules import UnsupportedError, find_rule
-from permviz.graph.rules.identity import VARYING
 
 INPUT = Cause("Bound to the model input, whose order is given.")
 OUTPUT = Cause("Bound to the model output, whose order must stay.")
-POSITIONS = Cause("Runs over positions, not over channels.")
 OVERLAPPING = Cause("Shares its memory with another parameter in another layout.")
-CONVOLUTIONS = frozenset({"aten.conv1d", "aten.conv2d", "aten.conv3d"})
+# Regions with their own autocast or gradient setting; neither changes what is computed.
+NESTED = frozenset({"wrap_with_autocast", "wrap_with_set_grad_enabled"})
 
 
 def propagate(program: Program, on_progress: Callable[[float], None] | None = None) -> Ledger:
@@ -36,7 +40,10 @@ def propagate(program: Program, on_progress: Callable[[float], None] | None = No
         walk.visit(node)
         if on_progress is not None and done % 64 == 0:
             on_progress(done / len(listed))
-    return walk.ledger
+    ledger = walk.ledger
+    # A head that is tied to an embedding is not pruned: each of its weights is also a word.
+    ledger.layers = [layer for layer in ledger.layers if layer.tensor not in ledger.tables]
+    return ledger
 
 
 @dataclass(slots=True)
@@ -45,25 +52,26 @@ class _Walk:
     conv_groups: Mapping[str, int | None]
     ledger: Ledger = field(default_factory=Ledger)
     results: dict[fx.Node, Any] = field(default_factory=dict)
-    memory: dict[fx.Node, fx.Node] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
     parameters: dict[str, Value] = field(default_factory=dict)
 
     def visit(self, node: fx.Node) -> None:
         if node.op == "placeholder":
-            self.memory[node] = node
+            self.memory.bind(node, None)
             self.results[node] = self._placeholder(node)
         elif node.op == "output":
             self._freeze(fx.map_arg(node.args, self.results.get), OUTPUT)
+        elif node.op == "get_attr":
+            self.memory.bind(node, None)
+            self.results[node] = _attribute(node)
         elif node.op == "call_function":
-            self.memory[node] = self._memory(node)
+            self.memory.add(node)
             self.results[node] = self._called(node)
-        else:
-            self.results[node] = None
 
     def _placeholder(self, node: fx.Node) -> Value | None:
         shape = nodes.shape_of(node.meta.get("val"))
         if node.name in self.program.constants:
-            return known(self.program.constants[node.name])
+            return known(self.program.constants[node.name], Cause(VARYING))
         if shape is None or node.name not in self.program.tensors:
             return None if shape is None else opaque(shape, INPUT)
         tensor = self.program.tensors[node.name]
@@ -78,15 +86,29 @@ class _Walk:
         if node.target is operator.getitem:
             return self._item(node)
         op, overload = nodes.operation(node)
+        if op in NESTED:
+            return self._nested(node)
         named = nodes.arguments(node, self.results.__getitem__)
         shape, source = nodes.first_shape(node), nodes.source(node)
         call = Call(op, overload, named, shape, source, self.ledger)
-        try:
-            result = _fitting(node, _ruled(call))
-        except (UnsupportedError, LookupError, ValueError) as problem:
-            result = self._refuse(node, call, problem)
+        result = self._folded(node, call)
+        if result is None:
+            result = self._followed(node, call)
         self._check_written(node, call, result)
         return result
+
+    def _folded(self, node: fx.Node, call: Call) -> Any:
+        arguments = fx.map_arg((node.args, node.kwargs), self.results.__getitem__)
+        try:
+            return folded(node, arguments, call.cause(VARYING))
+        except (RuntimeError, TypeError, NotImplementedError):
+            return None  # the operation is followed by its rule, if it has one
+
+    def _followed(self, node: fx.Node, call: Call) -> Any:
+        try:
+            return _fitting(node, _ruled(call))
+        except (UnsupportedError, LookupError, ValueError) as problem:
+            return self._refuse(node, call, problem)
 
     def _item(self, node: fx.Node) -> Any:
         parts, place = members(self.results[node.all_input_nodes[0]]), node.args[1]
@@ -94,6 +116,27 @@ class _Walk:
             return parts[place]
         cause = Cause("Follows a result that no rule describes.", "", nodes.source(node))
         return _unknown(node.meta.get("val"), cause)
+
+    def _nested(self, node: fx.Node) -> list[Any]:
+        """Walk through a graph inside the graph, such as a region without autocast."""
+        place = next(at for at, item in enumerate(node.args) if self._is_graph(item))
+        inside: fx.Graph = self.results[node.args[place]].graph  # pyright: ignore[reportArgumentType] - a node, as just checked
+        outer = iter(node.args[place + 1 :])
+        results: list[fx.Node] = []
+        for inner in inside.nodes:
+            if inner.op == "placeholder":
+                given = next(outer)
+                self.memory.bind(inner, given if isinstance(given, fx.Node) else None)
+                self.results[inner] = self.results[given] if isinstance(given, fx.Node) else None
+            elif inner.op == "output":
+                results = [*leaves(inner.args, fx.Node)]
+            else:
+                self.visit(inner)
+        self.memory.add_parts(node, results)
+        return [self.results[inner] for inner in results]
+
+    def _is_graph(self, item: object) -> bool:
+        return isinstance(item, fx.Node) and isinstance(self.results[item], fx.GraphModule)
 
     def _refuse(self, node: fx.Node, call: Call, problem: Exception) -> Any:
         detail = f" for this use: {problem}" if str(problem) else ""
@@ -106,14 +149,32 @@ class _Walk:
         cause = call.cause(f"Written into by {call.op}.")
         for target in nodes.written(node):
             before = self.results.get(target)
-            if before is not None and not _same_labels(before, result):
+            if before is None:
+                continue
+            if _same_labels(before, result):
+                self._change(target, cause)
+            else:
                 self._freeze(result, cause)
                 self._spoil(target, cause)
 
+    def _change(self, target: fx.Node, cause: Cause) -> None:
+        """Forget what a write that keeps all labels changes: contents, and what is uniform.
+
+        Whatever holds the written part among other things now varies.
+        """
+        sharing = [*self.memory.sharing(target)]
+        sizes = [
+            prod(value.shape) for node in sharing for value in leaves(self.results.get(node), Value)
+        ]
+        whole = prod(self.results[target].shape) == max(sizes)
+        for node in sharing:
+            kept = whole or node is target
+            change = _without_content if kept else partial(_varying, cause=cause)
+            self.results[node] = mapped(self.results.get(node), Value, change)
+
     def _spoil(self, target: fx.Node, cause: Cause) -> None:
         """Forget the labels of everything that may share memory with the target."""
-        sharing = [node for node, root in self.memory.items() if root is self.memory[target]]
-        for node in sharing:
+        for node in [*self.memory.sharing(target)]:
             self._freeze(self.results.get(node), cause)
             self.results[node] = _unknown(node.meta.get("val"), cause)
 
@@ -122,56 +183,21 @@ class _Walk:
             for labels in (*value.facets, *([] if value.windows is None else [value.windows])):
                 self.ledger.freeze(labels, cause)
 
-    def _memory(self, node: fx.Node) -> fx.Node:
-        sources = [source for source in node.all_input_nodes if source in self.memory]
-        shared = sources and nodes.may_share_memory(node)
-        return self.memory[sources[0]] if shared else node
+
+def _attribute(node: fx.Node) -> Any:
+    """A nested graph, or a constant, that the graph holds by name."""
+    found: object = node.graph.owning_module
+    for name in str(node.target).split("."):
+        found = getattr(found, name)
+    return known(found, Cause(VARYING)) if isinstance(found, Tensor) else found
 
 
-def parameter(ledger: Ledger, tensor: str, shape: Shape, groups: int | None) -> Value:
-    """Label every axis of a parameter or buffer.
-
-    A tensor that only convolutions read has channels on its first two axes, and with
-    several groups the second axis has channels of its own for every row window.
-    """
-    facets: list[Labels] = []
-    windows = None
-    for axis in range(len(shape) if groups is None else 2):
-        if shape[axis] > 1 and axis == 1 and groups is not None and groups > 1:
-            windows = ledger.add_axis(tensor, shape, 1, groups)
-        elif shape[axis] > 1:
-            facets.append(on_axis(ledger.add_axis(tensor, shape, axis), axis, len(shape)))
-    return Value(shape, tuple(facets), (False,) * len(shape), POSITIONS, tensor, windows)
+def _without_content(value: Value) -> Value:
+    return replace(value, content=None)
 
 
-def known(tensor: Tensor) -> Value:
-    """A constant tensor: order counts along every axis on which it varies."""
-    values = tensor.detach().cpu()
-    uniform = tuple(
-        values.numel() > 0 and bool((values == values.narrow(axis, 0, 1)).all())
-        for axis in range(values.ndim)
-    )
-    return Value(tuple(values.shape), (), uniform, Cause(VARYING))
-
-
-def convolution_groups(program: Program) -> dict[str, int | None]:
-    """Groups of the convolutions whose weight a tensor is, None if it is anything else."""
-    found: dict[str, set[int | None]] = {}
-    for node in program.graph.nodes:
-        tensor = program.tensors.get(node.name) if node.op == "placeholder" else None
-        if tensor is not None:
-            found.setdefault(tensor, set()).update(_groups_of(user, node) for user in node.users)
-    return {
-        tensor: next(iter(groups)) if len(groups) == 1 else None for tensor, groups in found.items()
-    }
-
-
-def _groups_of(user: fx.Node, weight: fx.Node) -> int | None:
-    if nodes.operation(user)[0] not in CONVOLUTIONS:
-        return None
-    others = [source for name in ("input", "bias") if (source := nodes.argument(user, name))]
-    is_weight = nodes.argument(user, "weight") is weight and weight not in others
-    return int(nodes.argument(user, "groups")) if is_weight else None
+def _varying(value: Value, cause: Cause) -> Value:
+    return Value(value.shape, value.facets, (False,) * value.ndim, cause)
 
 
 def _ruled(call: Call) -> Any:

@@ -5,6 +5,7 @@ channels may trade places only if they are picked, laid out and repeated alike.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -25,7 +26,8 @@ def take(call: Call, value: Value, axis: int, index: Sequence[int]) -> Value:
     picked = np.asarray(index, dtype=np.int64)
     facets = tuple(_take_facet(call, facet, axis, picked) for facet in value.facets)
     sizes = (*value.shape[:axis], picked.size, *value.shape[axis + 1 :])
-    return Value(sizes, facets, value.uniform, value.cause)
+    rows = axis == 0 and bool((np.diff(picked) > 0).all())
+    return Value(sizes, facets, value.uniform, value.cause, value.tensor if rows else "")
 
 
 def permute(call: Call, value: Value, order: Sequence[int]) -> Value:
@@ -44,15 +46,16 @@ def permute(call: Call, value: Value, order: Sequence[int]) -> Value:
 
 
 def view(call: Call, value: Value, shape: Sequence[int]) -> Value:
-    """Lay the same elements out in another shape."""
+    """Lay the same elements out in another shape.
+
+    Axes are split first and merged then, so that what does not vary with the labels, such
+    as a batch that was merged with heads, falls off in between.
+    """
     sizes = tuple(shape)
-    blocks = _blocks(value.shape, sizes)
-    facets = tuple(_view_facet(call, facet, value, sizes, blocks) for facet in value.facets)
-    uniform = [True] * len(sizes)
-    for source, target in blocks:
-        for axis in target:
-            uniform[axis] = all(value.uniform[place] for place in source)
-    return Value(sizes, facets, tuple(uniform), value.cause)
+    for step in (_split(value.shape, sizes), sizes):
+        if step != value.shape:
+            value = _laid_out(call, value, step)
+    return value
 
 
 def expand(value: Value, shape: Sequence[int]) -> Value:
@@ -102,6 +105,33 @@ def _blocks(source: Shape, target: Shape) -> list[tuple[tuple[int, ...], tuple[i
         blocks.append((tuple(ours[start[0] : stop[0]]), tuple(theirs[start[1] : stop[1]])))
         start = stop
     return blocks
+
+
+def _laid_out(call: Call, value: Value, shape: Shape) -> Value:
+    blocks = _blocks(value.shape, shape)
+    facets = tuple(_view_facet(call, facet, value, shape, blocks) for facet in value.facets)
+    uniform = [True] * len(shape)
+    for source, target in blocks:
+        for axis in target:
+            uniform[axis] = all(value.uniform[place] for place in source)
+    return Value(shape, facets, tuple(uniform), value.cause)
+
+
+def _split(source: Shape, target: Shape) -> Shape:
+    """The finest shape that `source` splits into and `target` is merged from.
+
+    Source axes whose ends and those of the target do not divide one another stay whole.
+    """
+    split: list[int] = []
+    for ours, theirs in _blocks(source, target):
+        sizes = [
+            [shape[axis] for axis in axes] for shape, axes in ((source, ours), (target, theirs))
+        ]
+        ends = sorted({end for part in sizes for end in np.cumprod(part).tolist()})
+        ratios = [after // before for before, after in pairwise([1, *ends])]
+        exact = all(after % before == 0 for before, after in pairwise(ends))
+        split.extend(ratios if exact else sizes[0])
+    return tuple(split)
 
 
 def _view_facet(

@@ -80,11 +80,11 @@ class Frozen:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One convolution or linear layer.
+    """One convolution, linear or recurrent layer, or projection inside one.
 
     Attributes:
-        name: module path.
-        kind: ``conv1d``, ``conv2d``, ``conv3d`` or ``linear``.
+        name: module path; with the weight's own name where that is not ``weight``.
+        kind: ``conv1d``, ``conv2d``, ``conv3d``, ``linear``, ``lstm``, ``gru`` or ``rnn``.
         tensor: canonical name of its weight.
         shape: shape of its weight; axis 1 is the input axis that patterns apply to.
         conv_groups: number of convolution groups, 1 for a linear layer.

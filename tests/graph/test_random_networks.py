@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from permviz.graph.types import ChannelGraph
+from tests.graph.sequence_steps import SEQUENCE_KINDS, SequenceSteps
 
 SIDE = 3
 Step = tuple[str, int, int, int]
@@ -36,6 +37,7 @@ KINDS = [
     "softmax",
     "layer_norm",
     "swap_halves",
+    *SEQUENCE_KINDS,
 ]
 steps = st.lists(
     st.tuples(st.sampled_from(KINDS), st.integers(0, 7), st.integers(0, 7), st.integers(0, 3)),
@@ -44,7 +46,7 @@ steps = st.lists(
 )
 
 
-class Network(nn.Module):
+class Network(SequenceSteps, nn.Module):
     """A network drawn as a list of steps, each of which reads some earlier maps."""
 
     def __init__(self, drawn: Sequence[Step], ends: tuple[str, str]) -> None:

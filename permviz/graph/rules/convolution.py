@@ -4,7 +4,7 @@ import numpy as np
 
 from permviz.graph.combine import combine, contract, coordinate
 from permviz.graph.labels import Labels, Value, positions
-from permviz.graph.ledger import Call, Column, LayerCall
+from permviz.graph.ledger import Call, Column
 from permviz.graph.rearrange import take
 from permviz.graph.rules.elementwise import beside_axis
 from permviz.graph.rules.local import untracked
@@ -20,31 +20,44 @@ def convolution(call: Call) -> Value:
     axis = value.ndim - spatial - 1
     value = untracked(call, value, range(axis + 1, value.ndim))
     weight = untracked(call, weight, range(2, weight.ndim))
-    _note_layer(call, weight, f"conv{spatial}d", groups)
+    call.ledger.note_layer(weight, f"conv{spatial}d", groups)
     if weight.shape[1] == 1 and groups > 1:
-        return _convolved(call, [_depthwise(call, value, axis, groups, weight), weight], axis)
+        filtered = _depthwise(call, value, axis, groups, weight)
+        return convolved(call, filtered, _rows(weight), axis)
     if groups == 1:
         contract(call, value, axis, weight, 1)
     else:
         _contract_groups(call, value, axis, weight, groups)
-    return _convolved(call, [_without_channels(value, axis), weight], axis)
+    return convolved(call, without_channels(value, axis), _rows(weight), axis)
 
 
-def _convolved(call: Call, read: list[Value], axis: int) -> Value:
-    """Output: positions of the input beside the rows of the weight and the bias."""
-    value, weight = read
+def convolved(call: Call, value: Value, rows: Value, axis: int) -> Value:
+    """Output: positions of the input beside the output channels and their bias."""
     ndim = value.ndim
-    beside = [_positions_changed(call, value, axis), _rows(weight, axis, ndim)]
+    beside = [_positions_changed(call, value, axis), beside_axis(rows, axis, ndim)]
     bias = call.optional("bias")
     if bias is not None:
         beside.append(beside_axis(bias, axis, ndim))
     return combine(call, beside)
 
 
-def _rows(weight: Value, axis: int, ndim: int) -> Value:
+def without_channels(value: Value, axis: int) -> Value:
+    """What a convolution leaves of its input beside the channels that it sums."""
+    facets = tuple(facet for facet in value.facets if facet.shape[axis] == 1)
+    sizes = (*value.shape[:axis], 1, *value.shape[axis + 1 :])
+    return Value(sizes, facets, value.uniform, value.cause)
+
+
+def keep_apart(call: Call, facet: Labels, groups: int) -> None:
+    """Keep channels in their convolution groups, which follow one another."""
+    rows = facet.size
+    column = Column(facet, np.arange(rows, dtype=np.int64))
+    call.ledger.relate([column], [np.repeat(np.arange(groups), rows // groups)])
+
+
+def _rows(weight: Value) -> Value:
     facets = tuple(f.reshape(-1) for f in weight.facets if f.size == f.shape[0])
-    row = Value(weight.shape[:1], facets, weight.uniform[:1], weight.cause)
-    return beside_axis(row, axis, ndim)
+    return Value(weight.shape[:1], facets, weight.uniform[:1], weight.cause)
 
 
 def _positions_changed(call: Call, value: Value, axis: int) -> Value:
@@ -56,12 +69,6 @@ def _positions_changed(call: Call, value: Value, axis: int) -> Value:
     )
     sizes = (*value.shape[: axis + 1], *call.shape[axis + 1 :])
     return Value(sizes, value.facets, uniform, cause)
-
-
-def _without_channels(value: Value, axis: int) -> Value:
-    facets = tuple(facet for facet in value.facets if facet.shape[axis] == 1)
-    sizes = (*value.shape[:axis], 1, *value.shape[axis + 1 :])
-    return Value(sizes, facets, value.uniform, value.cause)
 
 
 def _depthwise(call: Call, value: Value, axis: int, groups: int, weight: Value) -> Value:
@@ -83,7 +90,7 @@ def _contract_groups(call: Call, value: Value, axis: int, weight: Value, groups:
         _contract_windows(call, folded, weight.windows)
     for facet in weight.facets:
         if facet.size == facet.shape[0]:
-            _keep_apart(call, facet, groups)
+            keep_apart(call, facet, groups)
 
 
 def _folded(call: Call, value: Value, axis: int, groups: int) -> Value:
@@ -105,14 +112,3 @@ def _contract_windows(call: Call, folded: Value, windows: Labels) -> None:
     columns = [Column(windows, every)]
     columns += [Column(facet, every) for facet in folded.facets]
     call.ledger.relate(columns, apart)
-
-
-def _keep_apart(call: Call, facet: Labels, groups: int) -> None:
-    rows = facet.size
-    column = Column(facet, np.arange(rows, dtype=np.int64))
-    call.ledger.relate([column], [np.repeat(np.arange(groups), rows // groups)])
-
-
-def _note_layer(call: Call, weight: Value, kind: str, groups: int) -> None:
-    if weight.tensor:
-        call.ledger.layers.append(LayerCall(weight.tensor, kind, weight.shape, groups))

@@ -1,10 +1,9 @@
 """Operations that hand on what they are given, and those that make constants."""
 
+from permviz.graph.constants import VARYING
 from permviz.graph.labels import Value, constant, opaque
 from permviz.graph.ledger import Call
 from permviz.graph.rules.registry import UnsupportedError, rule
-
-VARYING = "Meets constant values that differ along the axis."
 
 
 @rule("clone", "contiguous", "detach", "alias", "lift_fresh", "lift_fresh_copy", "lift")

@@ -2,7 +2,7 @@
 
 from permviz.graph.combine import combine, contract
 from permviz.graph.labels import Value
-from permviz.graph.ledger import Call, LayerCall
+from permviz.graph.ledger import Call
 from permviz.graph.rules.elementwise import beside_axis
 from permviz.graph.rules.registry import UnsupportedError, rule
 
@@ -13,8 +13,7 @@ def linear(call: Call) -> Value:
     value, weight = call.value("input"), call.value("weight")
     if weight.ndim != 2:
         raise UnsupportedError(f"{call.op} has a weight of one axis")
-    if weight.tensor:
-        call.ledger.layers.append(LayerCall(weight.tensor, "linear", weight.shape, 1))
+    call.ledger.note_layer(weight, "linear")
     axis = value.ndim - 1
     contract(call, value, axis, weight, 1)
     beside = [_rest(call, value, axis), _rows(weight, axis)]
