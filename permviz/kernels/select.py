@@ -1,26 +1,55 @@
-"""Which kernels run where."""
+"""Which kernels run where.
+
+torch is imported only for a device that needs it, and by `auto` only where there is a GPU
+that it may know: its import takes longer than most searches.
+"""
 
 import os
+import sys
 from functools import cache
+from pathlib import Path
 
 from permviz.errors import StrategyError
 from permviz.kernels.numba_cpu import NumbaKernels
 from permviz.kernels.protocol import Kernels
 
-DEVICES = ("auto", "cpu")
+DEVICES = ("auto", "cpu", "cuda", "torch:cpu")
+"""The devices that are worth naming; any other name is torch's to know."""
+
+_DRIVERS = ("/dev/nvidiactl", "/dev/nvmap", "/dev/dxg", "/dev/kfd")
 
 
-def select(device: str = "auto", threads: int | None = None) -> Kernels:
-    """The kernels for a device, over `threads` threads (all cores by default).
+def select(device: str = "auto", threads: int | None = None, memory: int | None = None) -> Kernels:
+    """The kernels for a device.
+
+    Args:
+        device: ``cpu`` for the compiled kernels; ``cuda``, ``cuda:1``, ``mps`` or another
+            name that torch knows for the batched ones, by Triton where that is installed;
+            ``torch:`` and such a name (``torch:cpu``) for torch's operations alone;
+            ``auto`` for ``cuda`` where torch has it, else ``cpu``.
+        threads: of the compiled kernels, all cores by default.
+        memory: bytes that a call of the batched kernels may lay out on the device.
 
     Raises:
-        StrategyError: no kernels exist for the device.
+        StrategyError: no kernels run on the device.
     """
-    if device not in DEVICES:
+    chosen = resolved(device)
+    if chosen == "cpu":
+        return _numba(threads or cores())
+    try:
+        from permviz.kernels import torch_device  # noqa: PLC0415 - only when asked for
+    except ImportError as problem:
         raise StrategyError(
-            f"No search kernels run on the device {device!r}; choose one of {', '.join(DEVICES)}."
-        )
-    return _numba(threads or cores())
+            f'The device {device!r} needs torch: pip install torch, or choose "cpu".'
+        ) from problem
+    return torch_device.on(chosen, memory)
+
+
+def resolved(device: str) -> str:
+    """The device that a name stands for: what `auto` picks here, any other itself."""
+    if device == "auto":
+        return "cuda" if _cuda_is_there() else "cpu"
+    return device
 
 
 def cores() -> int:
@@ -28,6 +57,18 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _cuda_is_there() -> bool:
+    """Whether torch has a CUDA device, without importing it where there can be none."""
+    driver = os.name == "nt" or any(Path(file).exists() for file in _DRIVERS)
+    if not driver and "torch" not in sys.modules:
+        return False
+    try:
+        from permviz.kernels import torch_device  # noqa: PLC0415 - only when asked for
+    except ImportError:
+        return False
+    return torch_device.cuda_is_there()
 
 
 @cache

@@ -1,0 +1,198 @@
+"""Kernels for whatever torch runs on: everything batched into tensor operations.
+
+The table K comes from a Triton kernel on a GPU where triton is installed, else from
+torch's own operations in tiles. Assignment problems on K are solved on the host by scipy,
+and greedy rounds of swaps by the compiled kernel, since both go through a table in an
+order that depends on what they take.
+
+Answers are those of `permviz.kernels.reference` within float32's rounding, and the same
+for the same device, torch and seed. An array that cannot change is copied to the device
+once and stays there for as long as it lives here: the columns of a block, and floors that
+go straight into a table.
+
+What has been run: all of this on torch's CPU device, and the Triton kernel in Triton's
+interpreter, for every tile. What has not: anything on a GPU of any make. So these are not
+known: the compiled Triton kernel and the timing of its tiles, `cuda`, devices beyond the
+first, out-of-memory handling, Apple's GPUs and their float32 sums, and any speed. Compare
+a search with ``device="cpu"`` before relying on it. On the CPU the compiled kernels are
+5 to 200 times faster than these, which are there for GPUs and for checking them.
+"""
+
+import importlib.util
+import weakref
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from permviz.core.pattern import NMPattern
+from permviz.errors import StrategyError
+from permviz.kernels import torch_stripes
+from permviz.kernels.numba_cpu import NumbaKernels
+from permviz.kernels.protocol import Columns, Places, Rounds, Stripes, Values
+from permviz.kernels.subsets import sharings, subsets
+from permviz.kernels.torch_anneal import Board, anneal
+from permviz.kernels.torch_groups import best_sharings
+
+SlotTable = Callable[[Tensor, Tensor, int], Tensor]
+
+PREFIX = "torch:"
+"""Before a device's name: torch's operations alone, without Triton."""
+
+_MEMORY = {"cpu": 8 << 20}
+_MEMORY_ELSEWHERE = 256 << 20
+_FLOAT = 4
+
+
+def cuda_is_there() -> bool:
+    """Whether torch can use a CUDA device."""
+    return torch.cuda.is_available()
+
+
+@cache
+def on(name: str, memory: int | None = None) -> "TorchKernels":
+    """The kernels on a device as torch names it, such as ``cuda:1``, ``mps`` or ``torch:cpu``.
+
+    Args:
+        name: a torch device; with ``torch:`` before it, Triton is left alone.
+        memory: bytes that a call may lay out on the device beside what stays there.
+
+    Raises:
+        StrategyError: torch does not know the device, or cannot use it.
+    """
+    device = _usable(name.removeprefix(PREFIX))
+    limit = memory or _MEMORY.get(device.type, _MEMORY_ELSEWHERE)
+    plain = name.startswith(PREFIX) or device.type != "cuda"
+    if plain or importlib.util.find_spec("triton") is None:
+        return TorchKernels(device, limit)
+    from permviz.kernels import torch_triton  # noqa: PLC0415 - it needs triton
+
+    torch_triton.tune(device)
+    return TorchKernels(device, limit, torch_triton.slot_values)
+
+
+def _usable(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as problem:
+        raise StrategyError(
+            f"No search kernels run on the device {name!r}: torch {torch.__version__} cannot use "
+            'it here. Choose "cpu", or "auto" for the best there is.'
+        ) from problem
+    return device
+
+
+class TorchKernels:
+    """The batched kernels on one torch device; `slot_table` makes the table K.
+
+    Attributes:
+        device: where everything runs.
+        memory: bytes that a call may lay out beside what stays on the device.
+    """
+
+    def __init__(
+        self,
+        device: torch.device,
+        memory: int,
+        slot_table: SlotTable = torch_stripes.slot_values,
+    ) -> None:
+        self.device = device
+        self.memory = memory
+        self._slot_table = slot_table
+        self._room = max(1, memory // _FLOAT)
+        self._host = NumbaKernels()
+        self._resident: dict[int, Tensor] = {}
+
+    def stripe_values(self, columns: Columns, stripes: Stripes, n: int) -> Values:
+        """Retained score of each stripe: float64[stripes]."""
+        held, listed = self._put(columns), self._put(stripes)
+        return _values(torch_stripes.stripe_values(held, listed, n, self._room))
+
+    def floors(self, columns: Columns, stripes: Stripes, n: int) -> Columns:
+        """n-th largest of the others, for each slot and row: float32[slots, rows], read-only."""
+        found = torch_stripes.floors(self._put(columns), self._put(stripes), n, self._room)
+        array: Columns = found.cpu().numpy()
+        array.setflags(write=False)
+        self._keep(array, found)
+        return array
+
+    def slot_values(self, floors: Columns, columns: Columns) -> Values:
+        """K[i, x], the sum over rows of max(floors[i], columns[x]): float64[slots, channels].
+
+        Lines are made and fetched in parts that fit the memory.
+        """
+        left, right = self._put(floors), self._put(columns)
+        found = np.empty((len(floors), len(columns)))
+        for some in torch_stripes.spans(len(floors), self.memory // (8 * len(columns))):
+            found[some] = _values(self._slot_table(left[some], right, self._room))
+        return found
+
+    def swap_round(self, values: Values, order: NDArray[np.int64], m: int) -> Stripes:
+        """One round of greedy swaps, best first, where the table lies: int64[swaps, 2]."""
+        return self._host.swap_round(values, order, m)
+
+    def pair_gains(
+        self, columns: Columns, stripes: Stripes, pairs: NDArray[np.int64], n: int
+    ) -> tuple[Values, NDArray[np.int64]]:
+        """Best sharing of the channels of each pair of stripes: gains and subset numbers."""
+        gains, places = self.group_gains(columns, stripes, pairs, n)
+        m = stripes.shape[1]
+        # The first half names each partition once, by the subset with the first place.
+        first = np.where(places[:, :1] == 0, places[:, :m], places[:, m:])
+        matches = (subsets(m)[None] == first[:, None]).all(axis=2)
+        return gains, matches.argmax(axis=1)
+
+    def group_gains(
+        self, columns: Columns, stripes: Stripes, groups: Stripes, n: int
+    ) -> tuple[Values, Places]:
+        """Best sharing of the channels of each group of stripes: gains and places."""
+        m, size = stripes.shape[1], groups.shape[1]
+        members = self._put(stripes[groups].reshape(len(groups), size * m))
+        tables = sharings(m, size)
+        gains, places = best_sharings(self._put(columns), members, tables, n, self._room)
+        return _values(gains), places.cpu().numpy().astype(np.uint8)
+
+    def anneal(
+        self,
+        columns: Columns,
+        orders: NDArray[np.int64],
+        pattern: NMPattern,
+        rounds: Rounds,
+        states: NDArray[np.uint64],
+    ) -> None:
+        """Rearrange each chain, in place, random pairs of stripes at a time and all at once.
+
+        As many stripes are opened as `rounds` asks for; see `permviz.kernels.torch_anneal`.
+        """
+        held = self._put(orders.reshape(len(orders), -1, pattern.m))
+        anneal(Board(self._put(columns), pattern, self._room), held, rounds, states)
+        orders[:] = held.cpu().numpy().reshape(orders.shape)
+
+    def _put(self, array: NDArray[np.generic]) -> Tensor:
+        """The array on the device; one that cannot change is copied once."""
+        resident = self._resident.get(id(array))
+        if resident is not None:
+            return resident
+        try:
+            tensor = torch.tensor(array, device=self.device)
+        except torch.OutOfMemoryError as problem:
+            raise StrategyError(
+                f"{array.nbytes >> 20} MiB do not fit the memory of {self.device}; "
+                'search with device="cpu".'
+            ) from problem
+        if not array.flags.writeable and array.base is None:
+            self._keep(array, tensor)
+        return tensor
+
+    def _keep(self, array: NDArray[np.generic], tensor: Tensor) -> None:
+        """Remember a tensor for as long as its array lives."""
+        self._resident[id(array)] = tensor
+        weakref.finalize(array, self._resident.pop, id(array), None).atexit = False
+
+
+def _values(tensor: Tensor) -> Values:
+    return tensor.cpu().numpy().astype(np.float64, copy=False)
