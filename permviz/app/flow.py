@@ -124,7 +124,7 @@ class Flow:
             strategy: whose order to show; None for the best of each group.
         """
         known = {known.name: known for known in session.graph.layers}
-        if layer not in known or known[layer].shape[1] < session.settings.nm.m:
+        if layer not in known or layer in session.dense:
             return None
         return OrderPair(
             layer=layer,

@@ -11,6 +11,7 @@ from permviz.core.problem import SearchProblem
 from permviz.core.score import Scores
 from permviz.errors import SessionError
 from permviz.graph.types import ChannelGraph, ChannelGroup, Layer
+from permviz.models.sparsify import eligibility
 from permviz.session.problems import FullScores
 
 
@@ -80,6 +81,19 @@ class LayerValues:
             if group in layer.inputs:
                 _move(order, self._graph.by_name[group], layer, group_order)
         return order
+
+
+def dense_layers(graph: ChannelGraph, pattern: NMPattern) -> dict[str, str]:
+    """Why layers are not pruned, by their names, in a sentence each; pruned ones are left out."""
+    reasons = eligibility(graph.model, pattern)
+    found = {layer.name: reasons.get(layer.tensor, _UNMASKED) for layer in graph.layers}
+    return {name: reason for name, reason in found.items() if reason}
+
+
+_UNMASKED = (
+    "Only weights of convolution and linear modules are pruned; this one belongs to another "
+    "kind of module, or is used without one."
+)
 
 
 def score_matrix(layer: Layer, weight: NDArray[np.floating]) -> Scores:

@@ -149,7 +149,10 @@ def model_totals(session: Session, rows: tuple[LayerRow, ...] | None = None) -> 
         dense=sum(row.total for row in rows),
         default=sum(row.default for row in rows),
         permuted=sum(
-            session.layers.retained(row.name, layer_order(session, row.name)) for row in rows
+            row.total
+            if row.status == "dense"
+            else session.layers.retained(row.name, layer_order(session, row.name))
+            for row in rows
         ),
         row_optimum=sum(row.row_optimum for row in rows),
         permuted_layers=sum(state in ("permuted", "waiting", "searching") for state in states),
@@ -159,8 +162,10 @@ def model_totals(session: Session, rows: tuple[LayerRow, ...] | None = None) -> 
 
 
 def _row(session: Session, layer: Layer, running: set[str]) -> LayerRow:
-    total, default, optimum = session.layers.limits(layer.name)
     status, reason = _status(session, layer, running)
+    total, default, optimum = session.layers.limits(layer.name)
+    if status == "dense":
+        default = optimum = total
     shape = session.layers.problem(layer.name).scores.shape
     return LayerRow(
         name=layer.name,
@@ -177,16 +182,15 @@ def _row(session: Session, layer: Layer, running: set[str]) -> LayerRow:
         by_strategy={
             text: session.layers.retained(layer.name, layer_order(session, layer.name, text))
             for text in session.settings.strategies
-            if any(session.order(name, text) is not None for name in layer.inputs)
+            if status != "dense"
+            and any(session.order(name, text) is not None for name in layer.inputs)
         },
     )
 
 
 def _status(session: Session, layer: Layer, running: set[str]) -> tuple[LayerStatus, str]:
-    if layer.shape[1] < session.settings.nm.m:
-        few = layer.shape[1]
-        said = "1 input channel a row is" if few == 1 else f"{few} input channels a row are"
-        return "dense", f"{said} fewer than {session.settings.nm.m}, so the pattern does not apply."
+    if layer.name in session.dense:
+        return "dense", session.dense[layer.name]
     searched = [name for name in layer.inputs if name in session.problems]
     if layer.frozen is not None and not searched:
         return "frozen", layer.frozen.reason

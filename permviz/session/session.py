@@ -37,7 +37,7 @@ from permviz.session.events import (
     Status,
     StatusChanged,
 )
-from permviz.session.layers import LayerValues
+from permviz.session.layers import LayerValues, dense_layers
 from permviz.session.log import EventLog, Observer
 from permviz.session.problems import FullScores, GroupProblem, group_problem
 from permviz.session.settings import SearchSettings
@@ -59,6 +59,13 @@ class Session:
         executor: where searches run; by default a pool with a thread for each core, which
             the session closes itself.
 
+    Attributes:
+        graph: the analysed model.
+        settings: what is searched with.
+        layers: what channel orders are worth to each layer.
+        dense: why a layer is not pruned, by its name; such layers guide no search.
+        group_problems: what is searched for each channel group.
+
     Raises:
         ScoresError: a weight is NaN or infinite.
     """
@@ -70,8 +77,14 @@ class Session:
         self.settings = settings
         scores: FullScores = importance(graph, settings.importance)
         self.layers = LayerValues(graph, scores, settings.nm)
+        self.dense = dense_layers(graph, settings.nm)
+        pruned = {
+            layer.tensor: scores[layer.tensor]
+            for layer in graph.layers
+            if layer.name not in self.dense
+        }
         self.group_problems: Mapping[str, GroupProblem] = {
-            group.name: group_problem(group, scores, settings.nm) for group in graph.groups
+            group.name: group_problem(group, pruned, settings.nm) for group in graph.groups
         }
         self._tasks = _tasks(self.group_problems, settings)
         self._board = Board(

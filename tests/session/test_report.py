@@ -24,7 +24,7 @@ def test_rows_before_any_search_show_the_default(chain):
     rows = layer_rows(Session(chain, SearchSettings((SWAP,))))
     assert [row.status for row in rows] == ["dense", "waiting", "waiting"]
     assert all(not row.by_strategy and row.best == row.default for row in rows)
-    assert "fewer than 4" in rows[0].reason
+    assert "fewer than the 4 of a stripe" in rows[0].reason
 
 
 def test_rows_are_recomputed_from_the_weights(chain, session):

@@ -1,0 +1,46 @@
+"""The coverage of a model, as a table and as JSON."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from permviz.graph.types import ChannelGraph
+
+Program = Callable[..., int]
+
+
+@pytest.fixture(autouse=True)
+def _once(graph: ChannelGraph, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("permviz.cli.analyzing.analyze", lambda *_, **__: graph)
+
+
+def test_json_tells_every_layer_its_problem_or_its_reason(
+    run: Program, graph: ChannelGraph, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("analyze", "digits", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    layers = {layer["name"]: layer for layer in told["layers"]}
+    assert list(layers) == [layer.name for layer in graph.layers]
+    assert told["permutable_layers"] == sum(layer["permutable"] for layer in told["layers"])
+    for layer in layers.values():
+        assert layer["permutable"] == (layer["rows"] > 0)
+        assert layer["permutable"] or layer["reason"]
+    expanded = layers["blocks.0.project"]
+    group = next(group for group in graph.groups if group.name in expanded["groups"])
+    assert expanded["channels"] == group.size
+    assert 0 < told["permutable_share"] < 100
+
+
+def test_table_sums_up(run: Program, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("analyze", "digits") == 0
+    printed = capsys.readouterr().out
+    assert "blocks.0.expand" in printed
+    assert "can be permuted." in printed
+
+
+def test_unknown_pattern_is_one_sentence(run: Program, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("analyze", "digits", "--pattern", "4:2") == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "4:2" in captured.err
