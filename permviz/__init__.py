@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from permviz.models.accuracy import accuracy_table
     from permviz.models.sources import LoadedModel, load_model, load_state
     from permviz.models.sparsify import sparsify
+    from permviz.search.interpolation import interpolate
+    from permviz.search.minimum_sparsity import minimum_sparsity
     from permviz.search.registry import strategies
     from permviz.search.result import SearchResult
     from permviz.search.run import search
@@ -56,8 +58,10 @@ __all__ = [
     "efficacy",
     "explore",
     "export",
+    "interpolate",
     "load_model",
     "load_state",
+    "minimum_sparsity",
     "plan",
     "search",
     "sparsify",
@@ -87,8 +91,10 @@ _HOMES = {
     "efficacy": "core.score",
     "explore": "app.explore",
     "export": "export.checkpoint",
+    "interpolate": "search.interpolation",
     "load_model": "models.sources",
     "load_state": "models.sources",
+    "minimum_sparsity": "search.minimum_sparsity",
     "plan": "session.plan",
     "search": "search.run",
     "sparsify": "models.sparsify",

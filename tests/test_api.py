@@ -19,6 +19,8 @@ FIXED = (
     "sparsify",
     "export",
     "explore",
+    "interpolate",
+    "minimum_sparsity",
 )
 
 

@@ -76,7 +76,7 @@ class SearchProblem:
 
     def retained(self, order: NDArray[np.integer]) -> float:
         """Retained score of all blocks when slot `i` holds channel `order[i]`."""
-        return sum(retained(self.scores[:, order[block]], self.pattern) for block in self.blocks)
+        return sum(retained(self.taken(order[block]), self.pattern) for block in self.blocks)
 
     @property
     def baseline(self) -> float:
@@ -86,7 +86,13 @@ class SearchProblem:
     @property
     def row_optimum(self) -> float:
         """Upper bound: the row optimum of every block, since no channel leaves its block."""
-        return sum(row_optimum(self.scores[:, block], self.pattern) for block in self.blocks)
+        return sum(row_optimum(self.taken(block), self.pattern) for block in self.blocks)
+
+    def taken(self, channels: NDArray[np.integer]) -> Scores:
+        """Scores of some channels, without a copy where they are consecutive."""
+        if channels.size and (np.diff(channels) == 1).all():
+            return self.scores[:, channels[0] : channels[-1] + 1]
+        return np.take(self.scores, channels, axis=1)
 
 
 def _frozen(block: Channels) -> Channels:

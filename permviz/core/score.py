@@ -6,6 +6,7 @@ count as kept everywhere.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,28 @@ from permviz.errors import PermutationError, ScoresError
 
 Scores = NDArray[np.floating]
 
+_BATCH = 1 << 17
+"""Scores that are ranked at a time, so that they stay in the cache."""
+
+_MOST_PASSES = 8
+"""Passes over all slots, above which partitioning every stripe is faster."""
+
+
+def as_array(values: object) -> NDArray[np.generic]:
+    """Return numbers of any kind as an array that numpy can calculate with.
+
+    Tensors are detached and brought to the CPU. Types that numpy does not have itself
+    (bfloat16 and the 8-bit floats, as tensors or as extension types) become float32.
+    """
+    if not hasattr(values, "detach"):
+        array = np.asarray(values)
+        extended = array.dtype.kind == "V" and np.can_cast(array.dtype, np.float32)
+        return array.astype(np.float32) if extended else array
+    tensor: Any = values
+    tensor = tensor.detach().cpu()
+    narrow = tensor.is_floating_point() and tensor.element_size() < 4
+    return np.asarray(tensor.float() if narrow else tensor)
+
 
 def checked_scores(scores: object) -> Scores:
     """Return scores as a finite, non-negative float matrix (float32 or float64).
@@ -23,7 +46,7 @@ def checked_scores(scores: object) -> Scores:
     Raises:
         ScoresError: not two-dimensional, empty, not numeric, NaN, infinite or negative.
     """
-    matrix = np.asarray(scores)
+    matrix = as_array(scores)
     if matrix.dtype.kind not in "fiub":
         raise ScoresError(f"Scores of type {matrix.dtype} are not numbers; pass a float matrix.")
     if matrix.ndim != 2 or matrix.size == 0:
@@ -32,14 +55,15 @@ def checked_scores(scores: object) -> Scores:
             "a non-empty matrix [rows, channels] is needed."
         )
     matrix = matrix.astype(np.float64 if matrix.dtype.itemsize > 4 else np.float32, copy=False)
-    bad = ~np.isfinite(matrix)
-    if bad.any():
+    least = matrix.min()
+    if not (np.isfinite(least) and np.isfinite(matrix.max())):
+        bad = ~np.isfinite(matrix)
         row, channel = np.argwhere(bad)[0]
         raise ScoresError(
             f"Scores hold {int(bad.sum())} NaN or infinite values, the first at row {row}, "
             f"channel {channel}; repair the weights before searching."
         )
-    if matrix.min() < 0:
+    if least < 0:
         raise ScoresError("Scores are negative somewhere; pass importances such as abs(weight).")
     return matrix
 
@@ -64,9 +88,26 @@ def retained(scores: Scores, pattern: NMPattern) -> float:
     """Sum of the scores that survive the pattern in the given channel order."""
     rows, channels = scores.shape
     whole = channels // pattern.m * pattern.m
-    stripes = scores[:, :whole].reshape(rows, -1, pattern.m)
-    best = np.partition(stripes, pattern.m - pattern.n, axis=2)[:, :, pattern.m - pattern.n :]
-    return float(best.sum(dtype=np.float64) + scores[:, whole:].sum(dtype=np.float64))
+    total = float(scores[:, whole:].sum(dtype=np.float64))
+    batch = max(1, _BATCH // max(1, whole))
+    for start in range(0, rows if whole else 0, batch):
+        total += _largest(scores[start : start + batch, :whole], pattern)
+    return total
+
+
+def _largest(scores: Scores, pattern: NMPattern) -> float:
+    """Sum of the N largest of all stripes of M."""
+    n, m = pattern.n, pattern.m
+    if n > _MOST_PASSES:
+        ranked = np.partition(scores.reshape(-1, m), m - n, axis=1)
+        return float(ranked[:, m - n :].sum(dtype=np.float64))
+    # One slot of all stripes at a time: numpy is slow at many short partitions.
+    slots = [scores[:, slot::m] for slot in range(m)]
+    for place in range(n):
+        for slot in range(m - 1, place, -1):
+            upper, lower = slots[slot - 1], slots[slot]
+            slots[slot - 1], slots[slot] = np.maximum(upper, lower), np.minimum(upper, lower)
+    return float(sum(slot.sum(dtype=np.float64) for slot in slots[:n]))
 
 
 def row_optimum(scores: Scores, pattern: NMPattern) -> float:

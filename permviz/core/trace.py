@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 from permviz.core.permutation import Permutation
 from permviz.core.score import efficacy_percent
 
-Reason = Literal["converged", "budget", "cancelled"]
+Reason = Literal["converged", "optimal", "perfect", "impossible", "budget", "cancelled"]
+"""Why a search ended.
+
+- ``converged``: the strategy was through; nothing is said about better orders.
+- ``optimal``: it is proved that no order keeps more.
+- ``perfect``: the strategy looks for orders that lose nothing, and found one.
+- ``impossible``: it proved that no order loses nothing.
+- ``budget``, ``cancelled``: it was cut short.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,19 @@ class Improved:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounded:
+    """It is proved that no order keeps more than a lower bound than before.
+
+    Attributes:
+        seconds: searching time so far, pauses left out.
+        bound: retained score that no order exceeds.
+    """
+
+    seconds: float
+    bound: float
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """A search ended.
 
@@ -61,7 +82,7 @@ class Finished:
     seconds: float
 
 
-SearchEvent = Started | Improved | Finished
+SearchEvent = Started | Improved | Bounded | Finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +90,16 @@ class SearchTrace:
     """The events of one search; replaying its moves gives the final permutation exactly.
 
     Attributes:
-        started: baseline and bound.
+        started: baseline and row optimum.
         improvements: every improvement of the best order, retained strictly rising.
         finished: the result.
+        bounds: every upper bound that was proved, falling strictly.
     """
 
     started: Started
     improvements: tuple[Improved, ...]
     finished: Finished
+    bounds: tuple[Bounded, ...] = ()
 
     def replay(self, until: int | None = None) -> Permutation:
         """Rebuild the order after the first `until` improvements (all of them by default)."""

@@ -3,60 +3,85 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from permviz.kernels.compiled import ROWS, compiled
+from permviz.kernels.compiled import compiled
 from permviz.kernels.protocol import Columns, Stripes, Values
 
-_CHANNELS = 64
+_CHANNELS = 32
 """Channels whose row block stays in the second-level cache."""
+
+_ROWS = 1024
+"""Rows of a block: four floors of it stay in the first-level cache."""
 
 
 @compiled
 def _tile(
-    b0: Columns, b1: Columns, b2: Columns, b3: Columns,
-    x0: Columns, x1: Columns, x2: Columns, x3: Columns, sums: Columns,
+    floors: Columns, columns: Columns, i0: np.uint64, i1: np.uint64, i2: np.uint64, i3: np.uint64,
+    x0: np.uint64, x1: np.uint64, start: np.uint64, stop: np.uint64, one: np.float32,
+    sums: Columns,
 ) -> None:  # fmt: skip
-    """Sixteen max-sums at once: each loaded value is used four times from a register."""
+    """Eight max-sums at once: each loaded value is used two or four times from a register.
+
+    Eight sums leave room in sixteen vector registers. Times `one`, which the compiler
+    cannot know, an addition becomes a fused multiply-add: AMD's cores make maxima and
+    additions in the same two units, but multiply-adds in two others.
+    """
     zero = np.float32(0)
-    s00 = s01 = s02 = s03 = s10 = s11 = s12 = s13 = zero
-    s20 = s21 = s22 = s23 = s30 = s31 = s32 = s33 = zero
-    for row in range(b0.size):
-        p0, p1, p2, p3 = x0[row], x1[row], x2[row], x3[row]
-        b = b0[row]
-        s00, s01, s02, s03 = s00 + max(b, p0), s01 + max(b, p1), s02 + max(b, p2), s03 + max(b, p3)
-        b = b1[row]
-        s10, s11, s12, s13 = s10 + max(b, p0), s11 + max(b, p1), s12 + max(b, p2), s13 + max(b, p3)
-        b = b2[row]
-        s20, s21, s22, s23 = s20 + max(b, p0), s21 + max(b, p1), s22 + max(b, p2), s23 + max(b, p3)
-        b = b3[row]
-        s30, s31, s32, s33 = s30 + max(b, p0), s31 + max(b, p1), s32 + max(b, p2), s33 + max(b, p3)
-    sums[0, 0], sums[0, 1], sums[0, 2], sums[0, 3] = s00, s01, s02, s03
-    sums[1, 0], sums[1, 1], sums[1, 2], sums[1, 3] = s10, s11, s12, s13
-    sums[2, 0], sums[2, 1], sums[2, 2], sums[2, 3] = s20, s21, s22, s23
-    sums[3, 0], sums[3, 1], sums[3, 2], sums[3, 3] = s30, s31, s32, s33
+    s00 = s01 = s10 = s11 = s20 = s21 = s30 = s31 = zero
+    for row in range(start, stop):
+        p0, p1 = columns[x0, row], columns[x1, row]
+        b = floors[i0, row]
+        s00, s01 = s00 + max(b, p0) * one, s01 + max(b, p1) * one
+        b = floors[i1, row]
+        s10, s11 = s10 + max(b, p0) * one, s11 + max(b, p1) * one
+        b = floors[i2, row]
+        s20, s21 = s20 + max(b, p0) * one, s21 + max(b, p1) * one
+        b = floors[i3, row]
+        s30, s31 = s30 + max(b, p0) * one, s31 + max(b, p1) * one
+    sums[0, 0], sums[0, 1], sums[1, 0], sums[1, 1] = s00, s01, s10, s11
+    sums[2, 0], sums[2, 1], sums[3, 0], sums[3, 1] = s20, s21, s30, s31
+
+
+@compiled
+def _add_tile(
+    found: Values, i0: np.uint64, i1: np.uint64, i2: np.uint64, i3: np.uint64, x0: np.uint64,
+    x1: np.uint64, sums: Columns,
+) -> None:  # fmt: skip
+    """Add a whole tile to the table: a loop over it would cost as much as a short row."""
+    found[i0, x0] += sums[0, 0]
+    found[i0, x1] += sums[0, 1]
+    found[i1, x0] += sums[1, 0]
+    found[i1, x1] += sums[1, 1]
+    found[i2, x0] += sums[2, 0]
+    found[i2, x1] += sums[2, 1]
+    found[i3, x0] += sums[3, 0]
+    found[i3, x1] += sums[3, 1]
 
 
 @compiled
 def slot_values(floors: Columns, columns: Columns, found: Values) -> None:
     """K[i, x], the sum over rows of max(floors[i], columns[x]), into `found`."""
     slots, channels, rows = floors.shape[0], columns.shape[0], columns.shape[1]
-    sums = np.empty((4, 4), dtype=np.float32)
+    sums, one = np.empty((4, 2), dtype=np.float32), np.float32(min(rows, 1))
+    blocks = max(1, -(-rows // _ROWS))
+    width = max(16, -(-rows // (16 * blocks)) * 16)
     found[:] = 0.0
-    for start in range(0, rows, ROWS):
-        stop = min(start + ROWS, rows)
+    for begin in range(0, rows, width):
+        # Indices without a sign need no look for negative ones, which would block vectors;
+        # slices of rows would count references, which costs as much as a short row.
+        start, stop = np.uint64(begin), np.uint64(min(begin + width, rows))
         for first in range(0, channels, _CHANNELS):
             for i in range(0, slots, 4):
                 # At the edges a tile repeats its last line instead of shrinking.
-                i1, i2, i3 = min(i + 1, slots - 1), min(i + 2, slots - 1), min(i + 3, slots - 1)
-                b0, b1 = floors[i, start:stop], floors[i1, start:stop]
-                b2, b3 = floors[i2, start:stop], floors[i3, start:stop]
-                for x in range(first, min(first + _CHANNELS, channels), 4):
-                    last = channels - 1
-                    x1, x2, x3 = min(x + 1, last), min(x + 2, last), min(x + 3, last)
-                    p0, p1 = columns[x, start:stop], columns[x1, start:stop]
-                    p2, p3 = columns[x2, start:stop], columns[x3, start:stop]
-                    _tile(b0, b1, b2, b3, p0, p1, p2, p3, sums)
+                i0, i1 = np.uint64(i), np.uint64(min(i + 1, slots - 1))
+                i2, i3 = np.uint64(min(i + 2, slots - 1)), np.uint64(min(i + 3, slots - 1))
+                for x in range(first, min(first + _CHANNELS, channels), 2):
+                    x0, x1 = np.uint64(x), np.uint64(min(x + 1, channels - 1))
+                    _tile(floors, columns, i0, i1, i2, i3, x0, x1, start, stop, one, sums)
+                    if i + 4 <= slots and x + 2 <= channels:
+                        _add_tile(found, i0, i1, i2, i3, x0, x1, sums)
+                        continue
                     for down in range(min(4, slots - i)):
-                        for right in range(min(4, channels - x)):
+                        for right in range(min(2, channels - x)):
                             found[i + down, x + right] += sums[down, right]
 
 

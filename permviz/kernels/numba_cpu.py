@@ -14,12 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from permviz.core.pattern import NMPattern
-from permviz.kernels import compiled, compiled_anneal, compiled_pairs, compiled_swaps
-from permviz.kernels.protocol import Columns, Rounds, Stripes, Values
-from permviz.kernels.subsets import subsets
+from permviz.kernels import (
+    compiled,
+    compiled_anneal,
+    compiled_groups,
+    compiled_pairs,
+    compiled_swaps,
+)
+from permviz.kernels.protocol import Columns, Places, Rounds, Stripes, Values
+from permviz.kernels.subsets import sharings, subsets
 
 _WORTH_THREADS = 4_000_000
 """Work, in elements, below which handing out parts costs more than it saves."""
+
+_STRIPE_WORK = 4
+"""What ranking a value inside its stripe costs, in max-adds."""
 
 
 class NumbaKernels:
@@ -32,13 +41,22 @@ class NumbaKernels:
     def stripe_values(self, columns: Columns, stripes: Stripes, n: int) -> Values:
         """Retained score of each stripe: float64[stripes]."""
         found = np.empty(len(stripes))
-        compiled.stripe_values(columns, stripes, n, found)
+        self._spread(
+            len(stripes),
+            _STRIPE_WORK * stripes.size * columns.shape[1],
+            lambda at, to: compiled.stripe_values(columns, stripes[at:to], n, found[at:to]),
+        )
         return found
 
     def floors(self, columns: Columns, stripes: Stripes, n: int) -> Columns:
         """n-th largest of the others, for each slot and row: float32[slots, rows]."""
+        m = stripes.shape[1]
         found = np.empty((stripes.size, columns.shape[1]), dtype=np.float32)
-        compiled.floors(columns, stripes, n, found)
+        self._spread(
+            len(stripes),
+            _STRIPE_WORK * stripes.size * columns.shape[1],
+            lambda at, to: compiled.floors(columns, stripes[at:to], n, found[at * m : to * m]),
+        )
         return found
 
     def slot_values(self, floors: Columns, columns: Columns) -> Values:
@@ -78,6 +96,32 @@ class NumbaKernels:
             ),
         )
         return gains, choices
+
+    def group_gains(
+        self, columns: Columns, stripes: Stripes, groups: Stripes, n: int
+    ) -> tuple[Values, Places]:
+        """Best sharing of the channels of each group of stripes: gains and places."""
+        m, size = stripes.shape[1], groups.shape[1]
+        tables = sharings(m, size)
+        gains = np.empty(len(groups))
+        places = np.empty((len(groups), size * m), dtype=np.uint8)
+        self._spread(
+            len(groups),
+            len(groups) * (len(tables.listed) * columns.shape[1] + tables.halves.size),
+            lambda at, to: compiled_groups.group_gains(
+                columns,
+                stripes,
+                groups[at:to],
+                n,
+                tables.listed,
+                tables.halves,
+                tables.alone,
+                tables.present,
+                gains[at:to],
+                places[at:to],
+            ),
+        )
+        return gains, places
 
     def anneal(
         self,

@@ -16,6 +16,7 @@ from permviz.core.pattern import NMPattern
 Columns = NDArray[np.float32]
 Stripes = NDArray[np.int64]
 Values = NDArray[np.float64]
+Places = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,23 @@ class Kernels(Protocol):
         Returns:
             float64[pairs] gains over the present sharing and int64[pairs] the rows of
             `permviz.kernels.subsets.subsets(m)` that reach them.
+        """
+        ...
+
+    def group_gains(
+        self, columns: Columns, stripes: Stripes, groups: Stripes, n: int
+    ) -> tuple[Values, Places]:
+        """The best way to share the channels of groups of two, three or four stripes.
+
+        Args:
+            columns: float32[channels, rows]
+            stripes: int64[stripes, m]
+            groups: int64[groups, size], indices of different stripes.
+            n: how many channels of a stripe survive.
+
+        Returns:
+            float64[groups] gains over the present sharing, and uint8[groups, size * m] the
+            places among the channels of the group that each new stripe takes.
         """
         ...
 

@@ -4,8 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from permviz.core.pattern import NMPattern
-from permviz.kernels.protocol import Columns, Rounds, Stripes, Values
-from permviz.kernels.subsets import subsets
+from permviz.kernels.protocol import Columns, Places, Rounds, Stripes, Values
+from permviz.kernels.subsets import Sharings, sharings, subsets
+
+_HOPELESS = 16.0
+"""Losses, in temperatures, that are never accepted: one in ten million would be."""
 
 
 class ReferenceKernels:
@@ -58,6 +61,22 @@ class ReferenceKernels:
             gains[index] = shared[choices[index]] - shared[0]
         return gains, choices
 
+    def group_gains(
+        self, columns: Columns, stripes: Stripes, groups: Stripes, n: int
+    ) -> tuple[Values, Places]:
+        """Value every subset of each group and add up every partition."""
+        m, size = stripes.shape[1], groups.shape[1]
+        tables = sharings(m, size)
+        gains = np.empty(len(groups))
+        places = np.empty((len(groups), size * m), dtype=np.uint8)
+        for index, group in enumerate(groups):
+            members = stripes[group].ravel()
+            values = self.stripe_values(columns, members[tables.listed], n)
+            best, subsets_of_it = _best_partition(values, tables)
+            gains[index] = best - values[tables.present].sum()
+            places[index] = tables.listed[subsets_of_it].ravel()
+        return gains, places
+
     def anneal(
         self,
         columns: Columns,
@@ -84,22 +103,45 @@ class ReferenceKernels:
     ) -> None:
         slots: list[int] = []
         for seat in range(rounds.opened):
-            pick = seat + random.below(len(names) - seat)
+            upper, lower = random.halves()
+            pick = seat + (upper * (len(names) - seat) >> 32)
             names[seat], names[pick] = names[pick], names[seat]
-            slots.append(names[seat] * pattern.m + random.below(pattern.m))
+            slots.append(names[seat] * pattern.m + (lower * pattern.m >> 32))
         stripes = order.reshape(-1, pattern.m)
         floors = self.floors(columns, stripes, pattern.n)[slots]
         values = self.slot_values(floors, columns[order[slots]])
         seats = list(range(rounds.opened))
         for _ in range(rounds.swaps):
-            a, b = random.below(len(seats)), random.below(len(seats) - 1)
+            upper, lower = random.halves()
+            a, b = upper * len(seats) >> 32, lower * (len(seats) - 1) >> 32
             b += b >= a
             gain = values[a, seats[b]] + values[b, seats[a]]
             gain = gain - values[a, seats[a]] - values[b, seats[b]]
             heat = rounds.temperature
-            if gain >= 0 or (heat > 0 and random.uniform() < np.exp(gain / heat)):
+            if gain < -_HOPELESS * heat:
+                continue
+            if gain >= 0 or random.uniform() < np.exp(gain / heat):
                 seats[a], seats[b] = seats[b], seats[a]
         order[slots] = order[slots][seats]
+
+
+def _best_partition(values: Values, tables: Sharings) -> tuple[float, list[int]]:
+    """The best partition in a table, as its value and its subsets."""
+    both = values[tables.halves].sum(axis=2)
+    best = both.max(axis=1)
+    if tables.alone.size:
+        rest = values[tables.alone]
+    else:
+        rest = best[::-1] if len(best) > 1 else np.zeros(1)
+    # Four stripes: each pair of double sets is listed twice, first by its lower half.
+    total = (best + rest)[: len(best) if tables.alone.size else -(-len(best) // 2)]
+    double = int(total.argmax())
+    chosen = [*tables.halves[double, both[double].argmax()]]
+    if tables.alone.size:
+        chosen.append(tables.alone[double])
+    elif len(best) > 1:
+        chosen.extend(tables.halves[-1 - double, both[-1 - double].argmax()])
+    return float(total[double]), [int(subset) for subset in chosen]
 
 
 class _SplitMix:
@@ -111,12 +153,15 @@ class _SplitMix:
     def __init__(self, state: NDArray[np.uint64]) -> None:
         self._state = state
 
-    def uniform(self) -> float:
+    def draw(self) -> int:
         bits = (int(self._state[0]) + 0x9E3779B97F4A7C15) % 2**64
         self._state[0] = bits
         bits = (bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
         bits = (bits ^ (bits >> 27)) * 0x94D049BB133111EB % 2**64
-        return ((bits ^ (bits >> 31)) >> 11) * 2.0**-53
+        return bits ^ (bits >> 31)
 
-    def below(self, count: int) -> int:
-        return int(self.uniform() * count)
+    def uniform(self) -> float:
+        return (self.draw() >> 11) * 2.0**-53
+
+    def halves(self) -> tuple[int, int]:
+        return divmod(self.draw(), 2**32)

@@ -12,8 +12,9 @@ import numpy as np
 
 from permviz.core.pattern import NMPattern
 from permviz.errors import StrategyError
+from permviz.kernels import compiled_partition, compiled_pricing
 from permviz.kernels.numba_cpu import NumbaKernels
-from permviz.kernels.protocol import Rounds
+from permviz.kernels.protocol import Columns, Rounds, Stripes
 
 _lock = threading.Lock()
 _compiled = threading.Event()
@@ -50,6 +51,8 @@ def run_once() -> None:
     """Call every kernel once on tiny inputs, which compiles or loads it."""
     kernels = NumbaKernels()
     columns = np.arange(24, dtype=np.float32).reshape(8, 3)
+    # A block's columns are read-only, which is another signature than writable ones.
+    columns.setflags(write=False)
     order = np.arange(8)
     pair = np.array([[0, 1]])
     for n, m in ((2, 4), (1, 4)):
@@ -58,9 +61,25 @@ def run_once() -> None:
         values = kernels.slot_values(kernels.floors(columns, stripes, n), columns)
         kernels.swap_round(values, order, m)
         kernels.pair_gains(columns, stripes, pair, n)
+        kernels.group_gains(columns, stripes, pair, n)
         state = np.zeros((1, 1), dtype=np.uint64)
         kernels.anneal(columns, order[None].copy(), NMPattern(n, m), Rounds(2, 1, 1.0, 1), state)
+    _bound_kernels(columns, order.reshape(-1, 4))
     _compiled.set()
+
+
+def _bound_kernels(columns: Columns, stripes: Stripes) -> None:
+    """Those of `permviz.search.bound`."""
+    heads, found = np.array([[0, 1]]), np.empty((0, 4), dtype=np.int64)
+    best, winners = np.zeros((1, 1)), np.zeros((1, 1, 4), dtype=np.int64)
+    prices, excess = np.zeros(8), np.zeros(8)
+    compiled_pricing.price(columns, prices, heads, 2, 4, 0.0, excess, best, winners, found)
+    compiled_pricing.exact_values(columns, stripes, 2, np.empty(2))
+    numbers, marks = np.zeros((3, 2), dtype=np.int32), np.zeros((4, 3), dtype=np.int64)
+    compiled_partition.partition(
+        stripes, np.zeros(2), numbers, numbers.copy(), marks, np.zeros((3, 8), dtype=np.bool_),
+        np.zeros(3), np.full(2, -1), np.ones(1), 0,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -5,17 +5,20 @@ Temperatures are shares of the deviation of swap gains at random orders, so one 
 fits every size, scale and distribution of scores.
 """
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from permviz.errors import StrategyError
 from permviz.kernels.protocol import Kernels, Rounds
 from permviz.search.strategy import Block, Order, Steps, at_least
 
 _STEP_WORK = 60_000_000
-"""Most work of a step, in max-adds: some 5 ms on one core."""
+"""Most work of a step, in max-adds of one chain: some 5 ms."""
 
 _SWAPS = 8
 """Swaps on a round's table for each opened stripe; more repeat themselves."""
@@ -26,6 +29,11 @@ _COOLED = 0.97
 _STEPS = 200
 """Into how many steps a search is cut, so that the heat falls smoothly."""
 
+_DEAL = 64
+"""Stripes of a chain from which on dealing one order out to chains loses nothing."""
+
+_MOST_DEALT = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Anneal:
@@ -34,15 +42,17 @@ class Anneal:
     Attributes:
         opened: stripes that are opened at a time; 2 is plain swap annealing.
         sweeps: how often each stripe is opened, on the mean, when no time budget is given.
-        chains: independent searches, one a thread; the best of them counts.
+        chains: searches side by side, over the threads: on narrow blocks independent ones,
+            of which the best counts; on wide ones the stripes of one order, dealt out anew
+            at every step.
         hot: temperature at the start, in deviations of swap gains.
         cold: temperature before the last gains are taken.
     """
 
     opened: int = 16
     sweeps: int = 2000
-    chains: int = 1
-    hot: float = 0.2
+    chains: int = 2
+    hot: float = 0.15
     cold: float = 0.06
     name: ClassVar[str] = "anneal"
 
@@ -57,27 +67,60 @@ class Anneal:
 
     def steps(self, block: Block, rng: np.random.Generator, kernels: Kernels) -> Steps:
         """Cool by the share of the budget that is spent, or of the sweeps that are done."""
+        yield from self.steps_from(np.arange(block.channels), block, rng, kernels)
+
+    def steps_from(
+        self, order: Order, block: Block, rng: np.random.Generator, kernels: Kernels
+    ) -> Steps:
+        """Anneal from a given order."""
         if block.stripes < 2:
             return
-        opened = min(self.opened, block.stripes)
-        total = -(-self.sweeps * block.stripes // opened)
+        dealt = self._dealt(block.stripes)
+        opened = min(self.opened, block.stripes // dealt)
+        total = -(-self.sweeps * block.stripes // (opened * dealt))
         sigma = _deviation(block, rng, kernels)
-        orders = np.tile(np.arange(block.channels), (self.chains, 1))
-        states = rng.integers(0, 2**63, (self.chains, 1)).astype(np.uint64)
+        orders = np.tile(order, (1 if dealt > 1 else self.chains, 1))
+        states = rng.integers(0, 2**63, (max(dealt, self.chains), 1)).astype(np.uint64)
         pace = _Pace(total, opened**2 * block.columns.shape[1])
         spent = yield None
         pace.begin(spent)
         while not pace.over(spent):
             rounds = Rounds(opened, _SWAPS * opened, sigma * self._heat(pace.share), pace.rounds)
-            kernels.anneal(block.columns, orders, block.pattern, rounds, states)
+            with _hands(orders, dealt, block.pattern.m, rng) as hands:
+                kernels.anneal(block.columns, hands, block.pattern, rounds, states[: len(hands)])
             pace.done += pace.rounds
-            for order in orders:
-                spent = yield order.copy()
+            for found in orders:
+                spent = yield found.copy()
+
+    def _dealt(self, stripes: int) -> int:
+        """Among how many chains the stripes of one order are dealt out; 1 for none."""
+        if self.chains == 1 or stripes < _DEAL * self.chains:
+            return 1
+        return max(self.chains, min(_MOST_DEALT, stripes // _DEAL))
 
     def _heat(self, share: float) -> float:
         if share >= _COOLED:
             return 0.0
         return self.hot * (self.cold / self.hot) ** (share / _COOLED)
+
+
+@contextmanager
+def _hands(
+    orders: NDArray[np.int64], dealt: int, m: int, rng: np.random.Generator
+) -> Generator[NDArray[np.int64]]:
+    """The orders to work on; a single one is dealt out by stripes, and collected again.
+
+    Stripes that do not go up in hands of equal size sit out until the next deal.
+    """
+    if dealt == 1:
+        yield orders
+        return
+    stripes = orders.reshape(-1, m)
+    each = len(stripes) // dealt
+    chosen = rng.permutation(len(stripes))[: each * dealt]
+    hands = stripes[chosen].reshape(dealt, each * m)
+    yield hands
+    stripes[chosen] = hands.reshape(-1, m)
 
 
 class _Pace:
@@ -108,9 +151,10 @@ class _Pace:
             return self.done >= self._total
         share = (spent - self._began) / max(1.0 - self._began, 1e-9)
         took, self.share = share - self.share, share
-        if took * _STEPS < 1:
+        # Handing out a step costs a third of a millisecond, so a short budget has fewer.
+        if took * _STEPS < 2:
             self.rounds = min(self._most, self.rounds * 2)
-        elif took * _STEPS > 2:
+        elif took * _STEPS > 5:
             self.rounds = max(1, self.rounds // 2)
         return False
 

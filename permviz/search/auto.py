@@ -1,10 +1,12 @@
-"""The default: the best searches that fit the problem, one after the other.
+"""The default: the searches that fit the problem, one after the other.
 
-Few channels are solved exactly. Otherwise reassignment takes the cheap gains first, which
-is as far as a short budget gets on wide matrices, and block annealing has the rest of the
-time. The runner keeps the best of all proposals, so no part can spoil another's result.
+Few channels are solved exactly. Where each row has few enough non-zeros, an order that
+loses nothing is looked for first. Then reassignment takes the cheap gains of large blocks,
+which is as far as a short budget gets, and block annealing goes on from there. The runner
+keeps the best of all proposals, so no part can spoil another's result.
 """
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,21 +16,36 @@ from permviz.kernels.protocol import Kernels
 from permviz.search import exact
 from permviz.search.anneal import Anneal
 from permviz.search.assignment import Assignment
-from permviz.search.strategy import Block, Steps, at_least
+from permviz.search.ledger import StripeLedger
+from permviz.search.perfect import Perfect
+from permviz.search.strategy import Block, Order, Steps, at_least
 
 _EXACT_CHANNELS = 20
 """Up to here the optimum takes a tenth of a second."""
 
+_PERFECT_SHARE = 0.5
+"""Share of the budget in which an order that loses nothing is found, or is given up."""
+
+_ASSIGNMENT_WORK = 2_000_000
+"""Max-adds of a reassignment below which annealing is as fast to the cheap gains."""
+
+_FLAT_ROUNDS, _FLAT = 20, 0.002
+"""Reassignment ends when so many rounds add less than this share to what it gained."""
+
+_SECONDS_OF_A_DRAW, _MAX_ADDS = 2e-6, 15e9
+
 
 @dataclass(frozen=True, slots=True)
 class Auto:
-    """Exact when small, else reassignment and then block annealing.
+    """Exact when small, perfect where that is possible, else reassignment and annealing.
 
     Attributes:
-        sweeps: how often annealing opens each stripe, on the mean, without a time budget.
+        sweeps: how often annealing opens each stripe of a block of 512 rows and channels,
+            on the mean, without a time budget; smaller blocks are opened more often and
+            larger ones less, so that time grows more slowly than the work of a sweep.
     """
 
-    sweeps: int = 2000
+    sweeps: int = 10_000
     name: ClassVar[str] = "auto"
 
     def __post_init__(self) -> None:
@@ -36,8 +53,69 @@ class Auto:
 
     def steps(self, block: Block, rng: np.random.Generator, kernels: Kernels) -> Steps:
         """Search in the order above; annealing cools over the time that is left to it."""
-        yield from Assignment().steps(block, rng, kernels)
         if block.channels <= _EXACT_CHANNELS and exact.feasible(block.channels):
-            yield from exact.Exact().steps(block, rng, kernels)
-        else:
-            yield from Anneal(sweeps=self.sweeps).steps(block, rng, kernels)
+            return (yield from exact.Exact().steps(block, rng, kernels))
+        spent = yield None
+        if spent is None and exact.feasible(block.channels):
+            return (yield from exact.Exact().steps(block, rng, kernels))
+        order = np.arange(block.channels)
+        if _may_be_perfect(block):
+            perfect = Perfect(sweeps=self._sweeps(block)).steps(block, rng, kernels)
+            if (yield from _share(perfect, _PERFECT_SHARE)) == "perfect":
+                return "perfect"
+        if block.stripes**2 * block.columns.shape[1] > _ASSIGNMENT_WORK:
+            order = yield from _reassigned(order, block, rng, kernels)
+        anneal = Anneal(sweeps=self._sweeps(block))
+        return (yield from anneal.steps_from(order, block, rng, kernels))
+
+    def _sweeps(self, block: Block) -> int:
+        """Sweeps for a block of this size, without a budget."""
+        work = _work(block.stripes, block.columns.shape[1])
+        return max(1, round(self.sweeps * (_work(128, 512) / work) ** 0.55))
+
+
+def _work(stripes: int, rows: int) -> float:
+    """Rough seconds that opening every stripe once takes on one core."""
+    return stripes / 16 * (_SECONDS_OF_A_DRAW + 256 * rows / _MAX_ADDS)
+
+
+def _may_be_perfect(block: Block) -> bool:
+    """Whether no row has more non-zeros than the pattern keeps, and some row is sparse."""
+    filled = np.count_nonzero(block.columns, axis=0)
+    most = int(filled.max(initial=0))
+    return 0 < most <= block.pattern.n * block.stripes
+
+
+def _share(steps: Steps, share: float) -> Steps:
+    """Let a search have the first `share` of the budget, which it takes for the whole."""
+    answer: float | None = None
+    begun = False
+    while True:
+        try:
+            order = steps.send(answer) if begun else next(steps)
+        except StopIteration as ended:
+            return ended.value
+        begun = True
+        spent = yield order
+        if spent is not None and spent >= share:
+            steps.close()
+            return None
+        answer = None if spent is None else spent / share
+
+
+def _reassigned(
+    order: Order, block: Block, rng: np.random.Generator, kernels: Kernels
+) -> Generator[Order | None, float | None, Order]:
+    """Reassign until rounds gain next to nothing, and return the order that it led to."""
+    ledger = StripeLedger(block, kernels)
+    values = [ledger.value(order)]
+    for found in Assignment().steps(block, rng, kernels):
+        yield found
+        if found is None:
+            continue
+        order = found
+        values.append(ledger.value(order))
+        gained = values[-1] - values[0]
+        if len(values) > _FLAT_ROUNDS and values[-1] - values[-_FLAT_ROUNDS] < _FLAT * gained:
+            break
+    return order

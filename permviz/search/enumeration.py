@@ -46,3 +46,4 @@ class Enumeration:
                 table.bits, table.values, table.first, path, best_path, best, _BATCH
             )
             yield table.order(best_path)
+        return "optimal"

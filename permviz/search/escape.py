@@ -15,11 +15,14 @@ class Climber(Protocol):
         block: what is searched.
         ledger: values of its orders.
         order: where the climb stands.
+        patience: how many rounds in a row that gain nothing end a climb; 1 where the table
+            holds every move, more where it holds a random part of them.
     """
 
     block: Block
     ledger: StripeLedger
     order: Order
+    patience: int
 
     def retable(self) -> Steps:
         """Bring the table up to date with `order`; proposes nothing."""
@@ -35,15 +38,16 @@ def climb(climber: Climber, order: Order) -> Steps:
     climber.order = order.copy()
     if climber.block.stripes < 2:
         return
-    reached = climber.ledger.value(climber.order)
-    while True:
+    reached, idle = climber.ledger.value(climber.order), 0
+    while idle < climber.patience:
         yield from climber.retable()
         moved = climber.improved()
         value = climber.ledger.value(moved)
         # Rounding may promise gains that are none; strict growth ends every climb.
         if value <= reached:
-            return
-        climber.order, reached = moved, value
+            idle += 1
+            continue
+        climber.order, reached, idle = moved, value, 0
         yield moved.copy()
 
 

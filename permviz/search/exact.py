@@ -46,6 +46,7 @@ class Exact:
             extend(best, table.bits, table.values, table.first, start, start + _SETS)
             yield None
         yield table.order(_trace_back(best, table))
+        return "optimal"
 
 
 def feasible(channels: int) -> bool:

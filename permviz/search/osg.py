@@ -1,10 +1,15 @@
-"""Optimised stripe groups: share the channels of two stripes out again, optimally.
+"""Optimised stripe groups: share the channels of a few stripes out again, optimally.
 
-Each m-subset of the 2m channels of a pair of stripes is valued once (70 subsets for 2:4)
-and the best of the 35 partitions is read from that table.
+Each m-subset of the channels of a group of stripes is valued once (70 subsets for two
+stripes of 2:4, 495 for three, 1,820 for four), and the best of all partitions (35, 5,775
+and 2,627,625) is read from that table. Where all groups are too many, rounds share out
+random groups instead, each stripe in one.
 """
 
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain, combinations
+from math import comb
 from typing import ClassVar
 
 import numpy as np
@@ -12,104 +17,187 @@ from numpy.typing import NDArray
 
 from permviz.errors import StrategyError
 from permviz.kernels import subsets
-from permviz.kernels.protocol import Kernels
+from permviz.kernels.protocol import Kernels, Places, Stripes, Values
 from permviz.search.escape import climb_and_escape
 from permviz.search.ledger import StripeLedger
+from permviz.search.restarts import restarted
 from permviz.search.strategy import Block, Order, Steps, at_least
 
-_PAIR_WORK = 100_000_000
-"""Subset-rows valued between two looks at the clock: some 20 to 50 ms on one core."""
+_STEP_WORK = 30_000_000
+"""Sums between two looks at the clock: some 10 ms on one core."""
+
+_TABLE_WORK = 10_000_000_000
+"""Sums that the table of all groups may take: some seconds on one core."""
+
+_MOST_GROUPS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
 class StripeGroups:
-    """Re-share the best pairs of stripes, best first and each stripe once a round.
+    """Share out the best groups of stripes, best first and each stripe once a round.
 
     Attributes:
-        stripes: how many stripes are shared out together; 2.
+        stripes: how many stripes are shared out together, 2 to 4; groups of 4 are drawn
+            at random.
         escapes: how many times a local optimum is left by one random swap.
+        restarts: how many more times all this is done, from random orders.
 
     Source: Pool & Yu 2021, Section 4.1 and Algorithm 2.
     """
 
     stripes: int = 2
     escapes: int = 0
+    restarts: int = 0
     name: ClassVar[str] = "osg"
 
     def __post_init__(self) -> None:
         at_least(self.name, "escapes", self.escapes, 0)
-        if self.stripes != 2:
+        at_least(self.name, "restarts", self.restarts, 0)
+        at_least(self.name, "stripes", self.stripes, 2)
+        if self.stripes > 4:
             raise StrategyError(
-                f"osg(stripes={self.stripes!r}) is not available: groups of 2 stripes are; "
-                "write osg(stripes=2)."
+                f"osg(stripes={self.stripes!r}) is not available: groups of 2, 3 or 4 stripes "
+                "are; write for example osg(stripes=2)."
             )
 
     def steps(self, block: Block, rng: np.random.Generator, kernels: Kernels) -> Steps:
         """Climb, escape, climb again.
 
         Raises:
-            StrategyError: the pattern's M is so large that a pair has too many subsets.
+            StrategyError: the pattern's M is so large that a group has too many subsets.
         """
-        if not feasible(block.pattern.m):
+        m = block.pattern.m
+        if not subsets.feasible(m, self.stripes):
             raise StrategyError(
-                f"osg(stripes=2) would value {subsets.count(block.pattern.m):,} subsets for every "
-                f"pair of stripes of {block.pattern}; choose channel_swap for this pattern."
+                f"osg(stripes={self.stripes}) would value {subsets.count(m, self.stripes):,} "
+                f"subsets for every group of stripes of {block.pattern}; choose fewer stripes "
+                "or channel_swap for this pattern."
             )
-        yield from climb_and_escape(PairClimber(block, kernels), self.escapes, rng)
+        yield from restarted(block, self.restarts, rng, partial(self._climb, kernels=kernels))
+
+    def _climb(self, block: Block, rng: np.random.Generator, kernels: Kernels) -> Steps:
+        if block.stripes < 2:
+            return
+        size = min(self.stripes, block.stripes)
+        if size < 4 and _listed_whole(block, size):
+            climber = AllGroups(block, kernels, size)
+        else:
+            climber = RandomGroups(block, kernels, size, rng)
+        yield from climb_and_escape(climber, self.escapes, rng)
 
 
-def feasible(m: int) -> bool:
-    """Whether the subset table of two stripes of M channels is of a sane size."""
-    return subsets.count(m) <= subsets.LIMIT
+def _listed_whole(block: Block, size: int) -> bool:
+    """Whether all groups of stripes are few enough to keep a table of them."""
+    groups = comb(block.stripes, size)
+    bytes_each = 16 + size * (8 + block.pattern.m)
+    return (
+        groups <= _MOST_GROUPS
+        and groups * bytes_each <= block.memory
+        and groups * _work(block, size) <= _TABLE_WORK
+    )
 
 
-class PairClimber:
-    """The gain of every pair of stripes of one order, kept true while the order changes."""
+def _work(block: Block, size: int) -> int:
+    """Sums that one group takes: its table, by the rank network of N:M, and its partitions."""
+    n, m = block.pattern.n, block.pattern.m
+    ranking = 1 if (n, m) == (2, 4) else max(1, n * (2 * m - n - 1) // 2)
+    valued = subsets.count(m, size) * block.columns.shape[1] * ranking
+    return valued + subsets.splits(m, size)
 
-    def __init__(self, block: Block, kernels: Kernels) -> None:
+
+class _Groups:
+    """What both climbers share: valuing groups of stripes, and sharing their channels out."""
+
+    def __init__(self, block: Block, kernels: Kernels, size: int) -> None:
         self.block = block
-        self.kernels = kernels
         self.ledger = StripeLedger(block, kernels)
         self.order: Order = np.arange(block.channels)
-        self._gains = np.zeros((block.stripes, block.stripes))
-        self._choices = np.zeros((block.stripes, block.stripes), dtype=np.int32)
+        self._kernels = kernels
+        self._size = size
+        self._batch = max(1, _STEP_WORK // _work(block, size))
+
+    def _value(self, groups: Stripes, gains: Values, places: Places, which: Order) -> Steps:
+        """Bring gains and places of some groups up to date."""
+        held = self.order.reshape(-1, self.block.pattern.m)
+        for start in range(0, which.size, self._batch):
+            some = which[start : start + self._batch]
+            gains[some], places[some] = self._kernels.group_gains(
+                self.block.columns, held, groups[some], self.block.pattern.n
+            )
+            yield None
+
+    def _share(self, groups: Stripes, places: Places) -> Order:
+        """The order after some disjoint groups are shared out."""
+        moved = self.order.reshape(-1, self.block.pattern.m).copy()
+        for group, taken in zip(groups, places, strict=True):
+            moved[group] = moved[group].reshape(-1)[taken].reshape(len(group), -1)
+        return moved.reshape(-1)
+
+
+class AllGroups(_Groups):
+    """The gain of every group of stripes, kept true while the order changes."""
+
+    patience = 1
+
+    def __init__(self, block: Block, kernels: Kernels, size: int) -> None:
+        super().__init__(block, kernels, size)
+        every = chain.from_iterable(combinations(range(block.stripes), size))
+        self._groups = np.fromiter(every, dtype=np.int64).reshape(-1, size)
+        self._gains = np.zeros(len(self._groups))
+        self._places = np.zeros((len(self._groups), size * block.pattern.m), dtype=np.uint8)
         self._tabled = np.full(block.channels, -1, dtype=np.int64)
 
     def retable(self) -> Steps:
-        """Value again every pair with a stripe that is not what it was."""
-        m = self.block.pattern.m
-        held = self.order.reshape(-1, m)
-        stale = (self._tabled != self.order).reshape(-1, m).any(axis=1)
-        touched = np.triu(stale[:, None] | stale[None, :], k=1)
-        pairs = np.argwhere(touched)
-        batch = max(1, _PAIR_WORK // (subsets.count(m) * self.block.columns.shape[1]))
-        for start in range(0, len(pairs), batch):
-            some = pairs[start : start + batch]
-            gains, choices = self.kernels.pair_gains(
-                self.block.columns, held, some, self.block.pattern.n
-            )
-            self._gains[some[:, 0], some[:, 1]] = gains
-            self._choices[some[:, 0], some[:, 1]] = choices
-            yield None
+        """Value again every group with a stripe that is not what it was.
+
+        A stripe counts as tabled only when all are, so a climb that is left half way
+        through a table never reads it.
+        """
+        stale = (self._tabled != self.order).reshape(-1, self.block.pattern.m).any(axis=1)
+        which = np.flatnonzero(stale[self._groups].any(axis=1))
+        yield from self._value(self._groups, self._gains, self._places, which)
         self._tabled = self.order.copy()
 
     def improved(self) -> Order:
-        """The order after one round of re-sharing, best first and each stripe once."""
-        moved = self.order.reshape(-1, self.block.pattern.m).copy()
-        for first, second in self._best_pairs():
-            together = np.concatenate([moved[first], moved[second]])
-            one, other = subsets.halves(self.block.pattern.m, int(self._choices[first, second]))
-            moved[first], moved[second] = together[one], together[other]
-        return moved.ravel()
+        """The order after one round of sharing, best first and each stripe once."""
+        chosen = self._best_groups()
+        return self._share(self._groups[chosen], self._places[chosen])
 
-    def _best_pairs(self) -> NDArray[np.int64]:
-        """Pairs that gain, best first, each stripe at most once: int64[pairs, 2]."""
-        candidates = np.argwhere(self._gains > 0)
-        gains = self._gains[candidates[:, 0], candidates[:, 1]]
+    def _best_groups(self) -> NDArray[np.int64]:
+        """Groups that gain, best first, no two with a common stripe."""
+        candidates = np.flatnonzero(self._gains > 0)
+        ranked = candidates[np.argsort(-self._gains[candidates], kind="stable")]
         used = np.zeros(self.block.stripes, dtype=bool)
-        chosen: list[NDArray[np.int64]] = []
-        for pair in candidates[np.argsort(-gains, kind="stable")]:
-            if not used[pair].any():
-                used[pair] = True
-                chosen.append(pair)
-        return np.array(chosen, dtype=np.int64).reshape(-1, 2)
+        chosen: list[int] = []
+        while ranked.size:
+            chosen.append(int(ranked[0]))
+            used[self._groups[ranked[0]]] = True
+            ranked = ranked[~used[self._groups[ranked]].any(axis=1)]
+        return np.array(chosen, dtype=np.int64)
+
+
+class RandomGroups(_Groups):
+    """The gains of random groups that hold every stripe at most once, drawn anew each round."""
+
+    def __init__(self, block: Block, kernels: Kernels, size: int, rng: np.random.Generator) -> None:
+        super().__init__(block, kernels, size)
+        # All groups would take too long; so many rounds without a gain are convincing.
+        self.patience = min(4 * block.stripes, comb(block.stripes, size))
+        self._rng = rng
+        self._groups = np.empty((0, size), dtype=np.int64)
+        self._gains = np.empty(0)
+        self._places = np.empty((0, size * block.pattern.m), dtype=np.uint8)
+
+    def retable(self) -> Steps:
+        """Draw groups and value them."""
+        count = self.block.stripes // self._size
+        drawn = self._rng.permutation(self.block.stripes)[: count * self._size]
+        self._groups = np.sort(drawn.reshape(count, self._size), axis=1)
+        self._gains = np.zeros(count)
+        self._places = np.zeros((count, self._size * self.block.pattern.m), dtype=np.uint8)
+        yield from self._value(self._groups, self._gains, self._places, np.arange(count))
+
+    def improved(self) -> Order:
+        """The order after all groups that gain are shared out."""
+        chosen = self._gains > 0
+        return self._share(self._groups[chosen], self._places[chosen])

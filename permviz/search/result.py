@@ -19,6 +19,10 @@ class SearchResult:
         retained: retained score of that order.
         baseline: retained score of the order as given.
         row_optimum: retained score that nothing can exceed.
+        bound: retained score that no order exceeds; equal to `retained` where the order is
+            proved to be the best there is, and the row optimum where nothing is proved.
+        bound_by: what the bound rests on, in words: ``proof``, ``linear program``, ``row
+            optimum``, perhaps with the reason why no better bound was sought.
         trace: every improvement.
         strategy: name of the strategy.
         params: parameters of the strategy.
@@ -30,6 +34,8 @@ class SearchResult:
     retained: float
     baseline: float
     row_optimum: float
+    bound: float
+    bound_by: str
     trace: SearchTrace = field(repr=False)
     strategy: str
     params: Mapping[str, object]
@@ -40,6 +46,15 @@ class SearchResult:
     def efficacy(self) -> float:
         """Share of the possible gain that was found, in percent."""
         return efficacy_percent(self.baseline, self.retained, self.row_optimum)
+
+    @property
+    def gap(self) -> float:
+        """How much efficacy is left at most, in points; 0 where the order is proved the best.
+
+        No order has more efficacy than `efficacy + gap`.
+        """
+        most = efficacy_percent(self.baseline, self.bound, self.row_optimum)
+        return max(0.0, most - self.efficacy)
 
     @property
     def seconds(self) -> float:

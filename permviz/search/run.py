@@ -10,7 +10,7 @@ from permviz.kernels.select import select
 from permviz.search.registry import make, parse
 from permviz.search.result import SearchResult
 from permviz.search.runner import Limits, run
-from permviz.search.strategy import Strategy
+from permviz.search.strategy import MEMORY, Strategy
 
 
 def search(  # noqa: PLR0913 - the public entry point, keyword-only beyond two
@@ -22,6 +22,8 @@ def search(  # noqa: PLR0913 - the public entry point, keyword-only beyond two
     budget: float | None = None,
     blocks: Sequence[Sequence[int]] | None = None,
     device: str = "auto",
+    memory: int = MEMORY,
+    bound: str | None = None,
     on_event: Callable[[SearchEvent], None] | None = None,
     **params: object,
 ) -> SearchResult:
@@ -36,18 +38,27 @@ def search(  # noqa: PLR0913 - the public entry point, keyword-only beyond two
             budget cuts the search short.
         budget: searching time in seconds; None lets the strategy converge.
         blocks: sets of channels that channels may not leave; one with all by default.
-        device: where to search: ``auto`` or ``cpu``.
+        device: where to search: ``cpu``, a torch device such as ``cuda``, ``torch:cpu`` for
+            torch's operations on the CPU, or ``auto``; see `permviz.kernels.select.select`.
+        memory: bytes that tables of the search may take; larger ones are taken in parts.
+        bound: ``lp`` bounds what any order keeps by linear programming, once the search has
+            ended or had three tenths of the budget, and proves the optimum where the bound is
+            nearly met; a better order that the proof finds becomes the result. See
+            `SearchResult.bound` and `SearchResult.gap`. None leaves it at what the strategy
+            proves: ``exact`` and ``enumerate`` prove the optimum.
         on_event: called with every event of the search as it happens.
         **params: parameters of a strategy that is given by its name.
 
     Raises:
         ScoresError: the scores or blocks are unusable.
         PatternError: the pattern is not N:M.
-        StrategyError: strategy, parameter, seed, budget or device are unknown or impossible.
+        StrategyError: strategy, parameter, seed, budget, device, memory or bound are
+            unknown or impossible.
     """
     chosen = _strategy(strategy, params)
     problem = SearchProblem.of(scores, pattern, blocks)
-    return run(problem, chosen, select(device), Limits(seed, budget), on_event)
+    limits = Limits(seed, budget, memory=memory, bound=bound)
+    return run(problem, chosen, select(device), limits, on_event)
 
 
 def _strategy(strategy: str | Strategy, params: dict[str, object]) -> Strategy:

@@ -13,19 +13,38 @@ import numpy as np
 
 from permviz.core.permutation import Permutation
 from permviz.core.problem import SearchProblem
-from permviz.core.trace import Finished, Improved, Reason, SearchEvent, SearchTrace, Started
+from permviz.core.trace import (
+    Bounded,
+    Finished,
+    Improved,
+    Reason,
+    SearchEvent,
+    SearchTrace,
+    Started,
+)
 from permviz.errors import StrategyError
 from permviz.kernels.protocol import Kernels
+from permviz.search.bound import METHODS, then_bounded
+from permviz.search.ceiling import Ceiling, reasons, upper_bound
 from permviz.search.control import Control
 from permviz.search.ledger import StripeLedger
 from permviz.search.registry import parameters
 from permviz.search.result import SearchResult
-from permviz.search.strategy import Block, Order, Steps, Strategy
+from permviz.search.strategy import (
+    MEMORY,
+    AtMost,
+    Block,
+    BoundSteps,
+    Order,
+    Strategy,
+    Verdict,
+)
 
 Observer = Callable[[SearchEvent], None]
 
 _FREE_EVENTS = 1000
 _EVENT_SECONDS = 0.01
+_LEAST_MEMORY = 1 << 20
 
 
 def run(
@@ -55,14 +74,21 @@ class Limits:
         seed: seed of the random numbers, not negative.
         budget: searching time in seconds, pauses left out; None for no limit.
         control: pause and cancel from another thread.
+        memory: bytes that the tables of the search may take, those of all blocks together;
+            strategies take larger tables in parts. The scores are not counted.
+        bound: how to bound what any order keeps: ``lp`` for linear programming after the
+            search, or None for what the strategy proves by itself.
 
     Raises:
-        StrategyError: a negative seed, or a budget that is not a positive number.
+        StrategyError: a negative seed, a budget that is not a positive number, less memory
+            than 1 MiB, or an unknown bound.
     """
 
     seed: int = 0
     budget: float | None = None
     control: Control = field(default_factory=Control)
+    memory: int = MEMORY
+    bound: str | None = None
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -71,6 +97,15 @@ class Limits:
             raise StrategyError(
                 f"A budget of {self.budget} seconds is not possible; choose a positive number, "
                 "or None for no limit."
+            )
+        if self.memory < _LEAST_MEMORY:
+            raise StrategyError(
+                f"{self.memory} bytes of memory are too few to search with; "
+                f"allow at least {_LEAST_MEMORY}."
+            )
+        if self.bound is not None and self.bound not in METHODS:
+            raise StrategyError(
+                f"There is no bound {self.bound!r}; choose {' or '.join(METHODS)}, or None."
             )
 
 
@@ -94,12 +129,14 @@ class _Stopwatch:
 class _Part:
     """One block: its proposals, and the best of them."""
 
-    def __init__(self, slots: Order, block: Block, steps: Steps, kernels: Kernels) -> None:
+    def __init__(self, slots: Order, block: Block, steps: BoundSteps, kernels: Kernels) -> None:
         self.slots = slots
         self._steps = steps
         self._begun = False
         self._scale = block.scale
         self._ledger = StripeLedger(block, kernels)
+        self.verdict: Verdict | None = None
+        self.ceiling = Ceiling(slots, block.scale)
         self.best: Order = np.arange(slots.size)
         self._start = self._value = self._ledger.value(self.best)
 
@@ -108,12 +145,15 @@ class _Part:
         """Retained score won so far, in units of the scores."""
         return (self._value - self._start) * self._scale
 
-    def step(self, spent: float | None) -> Order | None:
+    def step(self, spent: float | None) -> Order | AtMost | None:
         """Let the strategy work until its next yield; StopIteration when it is through."""
-        if self._begun:
-            return self._steps.send(spent)
-        self._begun = True
-        return next(self._steps)
+        begun, self._begun = self._begun, True
+        try:
+            return self._steps.send(spent) if begun else next(self._steps)
+        except StopIteration as ended:
+            self.verdict = ended.value
+            self.ceiling.settled |= ended.value in ("optimal", "perfect")
+            raise
 
     def offer(self, order: Order) -> bool:
         """Keep a proposal if it is the best; tells whether it was."""
@@ -133,10 +173,13 @@ class _Search:
         self._problem = problem
         self._strategy = strategy
         self._limits = limits
-        self._parts = _parts(problem, strategy, kernels, limits.seed)
+        # Preparing takes time too, and a budget is the time that the caller waits.
         self._watch = _Stopwatch(limits.control)
+        self._parts = _parts(problem, strategy, kernels, limits)
         self._recorded: Order = np.arange(problem.channels)
         self._improvements: list[Improved] = []
+        self._bounds: list[Bounded] = []
+        self._told = False
         self._iteration = 0
         self._started = Started(problem.baseline, problem.row_optimum)
         self._finished: Finished | None = None
@@ -150,12 +193,15 @@ class _Search:
             if pending and self._worth_an_event():
                 pending = False
                 yield self._improvement()
+            if self._told:
+                yield from self._bounded()
         if pending:
             yield self._improvement()
+        yield from self._bounded()
+        reason = self._verdict() or self._reason() or "converged"
         self._finished = Finished(
-            Permutation(self._recorded), self._reason() or "converged", self._iteration,
-            self._watch.seconds(),
-        )  # fmt: skip
+            Permutation(self._recorded), reason, self._iteration, self._watch.seconds()
+        )
         yield self._finished
 
     def result(self) -> SearchResult:
@@ -167,7 +213,11 @@ class _Search:
             retained=self._problem.retained(self._recorded),
             baseline=self._started.baseline,
             row_optimum=self._started.row_optimum,
-            trace=SearchTrace(self._started, tuple(self._improvements), self._finished),
+            trace=SearchTrace(
+                self._started, tuple(self._improvements), self._finished, tuple(self._bounds)
+            ),
+            bound=self._bound,
+            bound_by=reasons([part.ceiling for part in self._parts]),
             strategy=self._strategy.name,
             params=parameters(self._strategy),
             pattern=self._problem.pattern,
@@ -183,12 +233,19 @@ class _Search:
                 if self._reason() is not None:
                     return
                 try:
-                    order = part.step(self._spent())
+                    found = part.step(self._spent())
                 except StopIteration:
                     active.remove(part)
+                    if part.verdict == "impossible":
+                        return
                     continue
                 self._iteration += 1
-                yield order is not None and part.offer(order)
+                if isinstance(found, AtMost):
+                    part.ceiling.lower(found)
+                    self._told = True
+                    yield False
+                else:
+                    yield found is not None and part.offer(found)
 
     def _spent(self) -> float | None:
         budget = self._limits.budget
@@ -200,6 +257,15 @@ class _Search:
         budget = self._limits.budget
         return "budget" if budget is not None and self._watch.seconds() >= budget else None
 
+    def _verdict(self) -> Verdict | None:
+        """What all blocks together say: one without a perfect order settles the whole."""
+        verdicts = {part.verdict for part in self._parts}
+        if "impossible" in verdicts:
+            return "impossible"
+        if not verdicts or None in verdicts:
+            return None
+        return "perfect" if verdicts == {"perfect"} else "optimal"
+
     def _worth_an_event(self) -> bool:
         """Thin out improvements once there are many; the last is always recorded."""
         if len(self._improvements) < _FREE_EVENTS:
@@ -207,9 +273,7 @@ class _Search:
         return self._watch.seconds() - self._improvements[-1].seconds >= _EVENT_SECONDS
 
     def _improvement(self) -> Improved:
-        order = self._recorded.copy()
-        for part in self._parts:
-            order[part.slots] = part.slots[part.best]
+        order = self._best()
         slots = np.flatnonzero(order != self._recorded)
         retained = self._started.baseline + sum(part.gain for part in self._parts)
         event = Improved(self._iteration, self._watch.seconds(), retained, slots, order[slots])
@@ -217,16 +281,37 @@ class _Search:
         self._improvements.append(event)
         return event
 
+    @property
+    def _bound(self) -> float:
+        return self._bounds[-1].bound if self._bounds else self._started.row_optimum
+
+    def _bounded(self) -> Iterator[Bounded]:
+        """The bound as of now, if it is lower than before."""
+        self._told = False
+        ceilings = [part.ceiling for part in self._parts]
+        bound = upper_bound(self._problem, ceilings, self._best())
+        if bound < self._bound:
+            self._bounds.append(Bounded(self._watch.seconds(), bound))
+            yield self._bounds[-1]
+
+    def _best(self) -> Order:
+        order = self._recorded.copy()
+        for part in self._parts:
+            order[part.slots] = part.slots[part.best]
+        return order
+
 
 def _parts(
-    problem: SearchProblem, strategy: Strategy, kernels: Kernels, seed: int
+    problem: SearchProblem, strategy: Strategy, kernels: Kernels, limits: Limits
 ) -> tuple[_Part, ...]:
     """One part for every block that has at least one whole stripe."""
     movable = [slots for slots in problem.movable if slots.size]
-    seeds = np.random.SeedSequence(seed).spawn(len(movable))
+    seeds = np.random.SeedSequence(limits.seed).spawn(len(movable))
     parts: list[_Part] = []
     for slots, child in zip(movable, seeds, strict=True):
-        block = Block.of(problem.scores[:, slots], problem.pattern)
-        steps = strategy.steps(block, np.random.default_rng(child), kernels)
+        block = Block.of(problem.taken(slots), problem.pattern, limits.memory // len(movable))
+        steps: BoundSteps = strategy.steps(block, np.random.default_rng(child), kernels)
+        if limits.bound is not None:
+            steps = then_bounded(steps, block, kernels)
         parts.append(_Part(slots, block, steps, kernels))
     return tuple(parts)

@@ -6,7 +6,7 @@ of a larger problem, budgets and bookkeeping are the runner's.
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,30 @@ from permviz.errors import StrategyError
 from permviz.kernels.protocol import Columns, Kernels
 
 Order = NDArray[np.int64]
-Steps = Generator[Order | None, float | None]
+Verdict = Literal["perfect", "impossible", "optimal"]
+Steps = Generator[Order | None, float | None, Verdict | None]
+
+_ROWS = 16
+"""Rows that are laid out by channel at a time, so that they stay in the cache."""
+
+MEMORY = 1 << 30
+"""Bytes that the tables of a search may take where the caller sets no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """A proof: every order that keeps more than the best one proposed keeps at most `value`.
+
+    Attributes:
+        value: retained score in units of the block's columns.
+        by: what proves it, in words.
+    """
+
+    value: float
+    by: str
+
+
+BoundSteps = Generator[Order | AtMost | None, float | None, Verdict | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,14 +51,16 @@ class Block:
         columns: float32[channels, rows], a vector a channel, scaled by a power of two.
         pattern: the N:M pattern; the number of channels is a multiple of m.
         scale: columns times scale are the scores.
+        memory: bytes that tables of the search may take; larger ones are taken in parts.
     """
 
     columns: Columns = field(repr=False)
     pattern: NMPattern
     scale: float
+    memory: int = MEMORY
 
     @classmethod
-    def of(cls, scores: Scores, pattern: NMPattern) -> "Block":
+    def of(cls, scores: Scores, pattern: NMPattern, memory: int = MEMORY) -> "Block":
         """Lay scores out by channel: float[rows, channels] to float32[channels, padded rows].
 
         Rows are padded with zeros, which add nothing to any sum, to whole vectors and off
@@ -47,9 +72,11 @@ class Block:
         padded += 16 if padded % 512 == 0 else 0
         _, exponent = np.frexp(scores.max(initial=0.0))
         columns = np.zeros((channels, padded), dtype=np.float32)
-        columns[:, :rows] = np.ldexp(scores, -int(exponent)).T
+        for start in range(0, rows, _ROWS):
+            some = scores[start : start + _ROWS]
+            columns[:, start : start + len(some)] = _scaled(some, -int(exponent)).T
         columns.setflags(write=False)
-        return cls(columns, pattern, float(np.ldexp(1.0, int(exponent))))
+        return cls(columns, pattern, float(np.ldexp(1.0, int(exponent))), memory)
 
     @property
     def channels(self) -> int:
@@ -80,6 +107,10 @@ class Strategy(Protocol):
         that budgets, pause and cancel are obeyed. Every yield is answered with the share of
         the time budget that is spent, 0 to 1, or None where there is no budget; then the
         same `rng` gives the same orders.
+
+        A strategy that settles whether some order loses nothing returns ``perfect`` where
+        it proposed one, ``impossible`` where it proved that there is none. One that proved
+        that no order keeps more than the best it proposed returns ``optimal``; others None.
         """
         ...
 
@@ -95,3 +126,10 @@ def at_least(owner: str, parameter: str, value: object, least: int) -> None:
             f"{owner}({parameter}={value!r}) is not possible: "
             f"{parameter} must be a whole number of at least {least}."
         )
+
+
+def _scaled(scores: Scores, exponent: int) -> Scores:
+    """Scores times a power of two, exactly."""
+    if abs(exponent) < 100:
+        return scores * scores.dtype.type(2.0**exponent)
+    return np.ldexp(scores, exponent)
