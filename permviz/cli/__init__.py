@@ -1,4 +1,4 @@
-"""The command line: `permviz explore | search | verify | report`.
+"""The command line: `permviz explore | search | analyze | verify | report | bench | reproduce`.
 
 An error of permviz is one sentence on stderr and exit code 2, as are errors of usage;
 Ctrl-C is exit code 130 unless there was something to keep.

@@ -19,6 +19,10 @@ Model = Annotated[
         metavar="MODEL", help="A demo (digits, mobilenet_v2) or another known architecture."
     ),
 ]
+Format = Annotated[str, typer.Option("--format", metavar="NAME", help="table, csv or json.")]
+Device = Annotated[
+    str, typer.Option(metavar="NAME", help="auto, cpu, cuda, torch:cpu or another torch device.")
+]
 State = Annotated[
     Path | None,
     typer.Option(
@@ -92,6 +96,19 @@ def search(
 
 
 @app.command()
+def analyze(
+    model: Model,
+    state: State = None,
+    pattern: Annotated[str, typer.Option(metavar="N:M", help="What to prune to.")] = "2:4",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show which layers can be permuted, on which scores, and what keeps the rest."""
+    from permviz.cli.analyzing import run
+
+    run(model, state, pattern, as_json=as_json)
+
+
+@app.command()
 def verify(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="An export.")],
     model: Annotated[
@@ -118,3 +135,73 @@ def report(
     from permviz.export.html import write_page
 
     typer.echo(f"Wrote {write_page(directory, output)}.")
+
+
+@app.command()
+def bench(
+    rows: Annotated[int, typer.Option(metavar="N", help="Of each matrix.")] = 64,
+    channels: Annotated[int, typer.Option(metavar="N", help="Of each matrix.")] = 128,
+    seeds: Annotated[int, typer.Option(metavar="N", help="How many matrices.")] = 25,
+    strategies: Annotated[
+        str, typer.Option(metavar="LIST", help='Such as "auto,osg(stripes=2, escapes=100)".')
+    ] = "channel_swap,osg,assignment,auto",
+    budgets: Annotated[
+        str,
+        typer.Option(metavar="LIST", help="Seconds such as 0.1,1; by default until they converge."),
+    ] = "",
+    distribution: Annotated[
+        str, typer.Option(metavar="NAME", help="Of the scores: uniform, normal or heavy.")
+    ] = "uniform",
+    pattern: Annotated[str, typer.Option(metavar="N:M", help="What to prune to.")] = "2:4",
+    device: Device = "auto",
+    form: Format = "table",
+) -> None:
+    """Compare strategies on random matrices: mean and deviation of efficacy and seconds."""
+    from permviz.cli.bench import Request, run
+
+    request = Request(
+        rows=rows,
+        channels=channels,
+        seeds=seeds,
+        strategies=strategies,
+        budgets=budgets,
+        distribution=distribution,
+        pattern=pattern,
+        device=device,
+        form=form,
+    )
+    raise typer.Exit(run(request))
+
+
+@app.command()
+def reproduce(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="table1, table3, table9, table10, figure3 or figure4."),
+    ],
+    seeds: Annotated[
+        int | None, typer.Option(metavar="N", help="Fewer matrices or runs than the paper.")
+    ] = None,
+    budget: Annotated[
+        float, typer.Option(metavar="SECONDS", help="For each search of our strategies.")
+    ] = 1.0,
+    strategies: Annotated[
+        str, typer.Option(metavar="LIST", help="Only these, such as auto,osg.")
+    ] = "",
+    device: Device = "auto",
+    form: Format = "table",
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write there.")] = None,
+) -> None:
+    """Run a table or figure of the paper: its strategies and ours, beside what was published."""
+    from permviz.cli.reproduce import Request, run
+
+    request = Request(
+        name=name,
+        seeds=seeds,
+        budget=budget,
+        strategies=strategies,
+        device=device,
+        form=form,
+        out=out,
+    )
+    raise typer.Exit(run(request))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 Program = Callable[..., int]
-COMMANDS = ("explore", "search", "verify", "report")
+COMMANDS = ("explore", "search", "analyze", "verify", "report", "bench", "reproduce")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,0 +1,143 @@
+"""`permviz reproduce`: the paper's rows beside ours."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from permviz.cli import reproduce
+from permviz.search import experiments, published
+from permviz.search.matrices import without_smallest
+from permviz.search.run import search
+
+Program = Callable[..., int]
+
+
+def rows_of(run, capsys, *arguments):
+    assert run("reproduce", *arguments, "--format", "json") == 0
+    return json.loads(capsys.readouterr().out)["rows"]
+
+
+def test_table_9_is_the_paper_s_beside_ours(run, capsys):
+    chosen = ("--strategies", "random,channel_swap(escapes=0),assignment")
+    rows = rows_of(run, capsys, "table9", "--seeds", "8", *chosen, "--budget", "60")
+    found = {row["strategy"]: row for row in rows}
+    assert [row["published"] for row in rows if row["published"]] == [7.5, 46.5, 46.1]
+    # Eight matrices of the size at which the greedy search reaches what is in print.
+    assert found["greedy"]["efficacy"] == pytest.approx(46.5, abs=1)
+    assert found["best of 10 random, then greedy"]["efficacy"] == pytest.approx(46.1, abs=2)
+    assert 0 < found["best of 10 random"]["efficacy"] < 10
+    assert found["ours: assignment"]["published"] is None
+    assert found["ours: assignment"]["efficacy"] > found["greedy"]["efficacy"]
+    assert all(row["runs"] == 8 for row in rows)
+
+
+def test_table_1_counts_the_optima_found_and_says_what_was_not_run(run, capsys):
+    chosen = ("--strategies", "exact,channel_swap(escapes=0)", "--budget", "60")
+    rows = rows_of(run, capsys, "table1", "--seeds", "3", *chosen)
+    large, small = rows[:2], rows[2:]
+    assert [row["strategy"] for row in large] == ["ours: exact", "channel swap"]
+    assert "24 channels" in large[0]["not run because"]
+    assert (large[0]["runs"], large[0]["efficacy"], large[0]["seconds"]) == (0, None, None)
+    assert large[1]["published"] == 47.45
+    assert large[1]["optima found"] is None
+    assert small[0]["optima found"] == 3
+    assert small[1]["optima found"] < 3
+
+
+def test_a_bare_name_stands_for_all_such_strategies_and_others_are_added(run, capsys):
+    rows = rows_of(run, capsys, "table1", "--seeds", "1", "--budget", "0.01", "--strategies",
+                   "random,channel_swap(escapes=2)")  # fmt: skip
+    labels = [row["strategy"] for row in rows if row["matrices"].startswith("64")]
+    assert labels == ["random 1000", "ours: channel_swap(escapes=2)"]
+
+
+def test_table_10_is_of_a_layer_dense_and_pruned(monkeypatch, run, capsys):
+    layer = np.random.default_rng(0).random((6, 16))
+    monkeypatch.setattr(reproduce, "_layer", lambda: layer)
+    rows = rows_of(run, capsys, "table10", "--strategies", "channel_swap(escapes=0)")
+    assert [row["matrices"] for row in rows] == ["dense", "70% zeroed", "75% zeroed"]
+    assert [row["published"] for row in rows] == [None, 95.2, 99.7]
+    pruned = without_smallest(layer, 0.7)
+    assert (pruned == 0).sum() == round(0.7 * layer.size)
+    assert pruned[pruned > 0].min() > layer[pruned == 0].max()
+    assert rows[1]["efficacy"] == pytest.approx(search(pruned, "channel_swap").efficacy)
+
+
+def test_table_10_s_layer_scores_as_in_print():
+    layer = reproduce._layer()
+    assert layer.shape == (64, 384)
+    assert search(without_smallest(layer, 0.7), "channel_swap").efficacy == pytest.approx(
+        95.2, abs=0.5
+    )
+
+
+def test_table_3_has_the_paper_s_sizes_and_one_seed():
+    experiment = experiments.table3(1.0)
+    assert [part.matrices.draw(0).shape for part in experiment.parts] == list(
+        published.TABLE_3_SIZES
+    )
+    first = experiment.parts[3].matrices
+    assert np.array_equal(first.draw(0), np.random.RandomState(1).rand(128, 64))
+    by_label = {trial.label: trial.published for trial in experiment.parts[3].trials}
+    assert by_label["OSG(2)"].seconds == 0.013
+    assert not any("OSG(3)" in trial.label for trial in experiment.parts[-1].trials)
+
+
+def test_the_table_names_machine_and_sources_and_goes_to_a_file(
+    run: Program, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "table3.txt"
+    assert run("reproduce", "table3", "--strategies", "random(count=2)", "--out", file) == 0
+    assert capsys.readouterr().out == ""
+    text = file.read_text()
+    assert text.startswith("Table 3")
+    assert "cores of" in text
+    assert "2048x2048 uniform, seed 1" in text
+
+
+def test_figure_3_goes_in_even_steps_beside_the_published_ones(run, capsys):
+    rows = rows_of(run, capsys, "figure3")
+    assert [row["published"] for row in rows] == list(published.FIGURE_3)
+    assert rows[0]["efficacy"] == 0
+    assert rows[-1]["efficacy"] == pytest.approx(35.5, abs=3)
+    assert all(abs(row["efficacy"] - row["even efficacy"]) < 2 for row in rows)
+    other = rows_of(run, capsys, "figure3", "--strategies", "auto", "--budget", "0.05")
+    assert {row["published"] for row in other} == {None}
+
+
+def test_figure_4_says_how_sparse_a_layer_must_be(monkeypatch, run, capsys):
+    layer = np.random.default_rng(0).random((6, 16))
+    monkeypatch.setattr(reproduce, "_layer", lambda: layer)
+    rows = rows_of(run, capsys, "figure4", "--strategies", "channel_swap,perfect",
+                   "--budget", "0.1")  # fmt: skip
+    assert [row["strategy"] for row in rows] == ["channel_swap", "perfect"]
+    for row in rows:
+        assert 50 <= row["impossible below %"] <= row["least sparsity %"] < 100
+        assert row["searches"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("table2",), "table1, table3"),
+        (("figure3", "--strategies", "auto,osg"), "one strategy"),
+        (("figure4", "--strategies", "magic"), "magic"),
+        (("table9", "--seeds", "0"), "--seeds 0"),
+        (("table9", "--budget", "0"), "positive"),
+        (("table9", "--strategies", "magic"), "magic"),
+        (("table9", "--format", "xml"), "table, csv, json"),
+        (("table9", "--device", "abacus"), 'Choose "cpu"'),
+        (("table9", "--out", "nowhere/file"), "nowhere"),
+    ],
+)
+def test_what_cannot_be_reproduced_is_one_sentence(
+    run: Program, arguments: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("reproduce", *arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert sentence in captured.err
+    assert captured.err.count("\n") == 1
