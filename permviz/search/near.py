@@ -20,7 +20,8 @@ STEP_WORK = 2_000_000
 """Visits of stripes between two looks at the clock: some 30 ms."""
 
 _MOST_STRIPES = 200_000
-_MOST_BYTES = 1 << 27
+_BYTES = 16
+"""Of a walk, for each stripe and depth: what is active, what to choose, and room to spare."""
 
 _VALUE_WORK = 3_000_000
 """Rows of stripes that are summed in float64 between two looks at the clock: some 20 ms."""
@@ -56,7 +57,9 @@ def near_stripes(block: Block, prices: Values, reach: float) -> Generator[None, 
     """List what lies within reach, or within less where that would be too many stripes."""
     largest = block.pattern.m * float(block.columns.sum(axis=1, dtype=np.float64).max())
     rounding = ROUNDING * largest
-    room = min(_MOST_STRIPES, _MOST_BYTES // (8 * (block.stripes + 1)))
+    # As much as all prices may rise below: what was within reach must stay there.
+    reach += rounding * block.stripes
+    room = min(_MOST_STRIPES, block.memory // (_BYTES * (block.stripes + 1)))
     while True:
         found = yield from price(block, prices, -(reach + rounding), room)
         if found.count <= room:

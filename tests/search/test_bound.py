@@ -100,6 +100,14 @@ def test_every_result_has_a_bound():
         assert proved.trace.finished.reason == "optimal"
 
 
+def test_the_last_circle_reaches_the_order_that_is_optimal_already():
+    scores = np.random.default_rng(0).random((64, 40))
+    first = search(scores, "random(count=1)", bound="lp")
+    again = search(scores[:, first.permutation.order], "random(count=1)", bound="lp")
+    assert first.gap == again.gap == 0
+    assert again.retained == pytest.approx(first.retained, rel=1e-9)
+
+
 def test_bounds_of_blocks_add_up():
     scores = np.random.default_rng(1).random((10, 22))
     cuts = [range(9), range(9, 22)]

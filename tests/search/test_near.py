@@ -49,7 +49,7 @@ def cheapest(stripes, slack, channels):
 @given(
     st.sampled_from([(2, 4), (3, 3), (4, 2)]),
     st.sampled_from([0.2, 0.5, 1.0]),
-    st.sampled_from([0.4, 1.0, 9.0]),
+    st.sampled_from([0.5, 1.0, 9.0]),
     st.integers(0, 2**32 - 1),
 )
 def test_a_walk_finds_the_cheapest_partition_below_its_limit(shape, share, limit, seed):
@@ -57,7 +57,7 @@ def test_a_walk_finds_the_cheapest_partition_below_its_limit(shape, share, limit
     rng = np.random.default_rng(seed)
     stripes = np.array(list(combinations(range(m * depths), m)))
     stripes = stripes[rng.random(len(stripes)) < share]
-    slack = np.sort(rng.random(len(stripes)).round(1))
+    slack = np.sort(rng.integers(0, 9, len(stripes)) / 8)  # sums without rounding
     walk = Walk(stripes, slack, depths, limit)
     while not walk.step():
         pass
@@ -99,10 +99,10 @@ def test_bounds_by_prices_fall_to_near_the_optimum(seed):
 
 
 def test_windows_improve_an_order_and_propose_what_is_better():
-    block, order, prices, near = near_an_order(32, 48, 2)
+    block, order, prices, near = near_an_order(32, 32, 2)
     proposed, best = drained(improved(block, near, order))
     values = [exact_values(block, o.reshape(-1, 4)).sum() for o in [order.ravel(), *proposed]]
     assert values == sorted(values)
-    assert sorted(best.ravel()) == list(range(48))
+    assert sorted(best.ravel()) == list(range(32))
     assert values[-1] == exact_values(block, best).sum() <= prices.bound
     assert prices.bound - values[-1] < 0.05 * (prices.bound - values[0])
