@@ -49,7 +49,8 @@ def test_both_heatmaps_arrive_in_half_a_megabyte_and_zoom_to_the_weights(visit):
 
 def zoom(wide):
     """Draw a small box in the first heatmap; both follow it to single entries."""
-    box = wide.page.locator(".bk-Canvas, .bk-canvas").first.bounding_box()
+    figures = wide.page.locator(".bk-Canvas, .bk-canvas").filter(visible=True)
+    box = figures.first.bounding_box()
     x, y = box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.5
     mouse = wide.page.mouse
     mouse.move(x, y)
