@@ -5,15 +5,16 @@ channels back is a linear assignment problem on the table of their values: an ex
 for a neighbourhood of (C/M)! orders.
 """
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from permviz.kernels.protocol import Kernels
+from permviz.kernels.protocol import Kernels, Values
 from permviz.search.ledger import StripeLedger
-from permviz.search.strategy import Block, Steps, at_least
+from permviz.search.strategy import Block, Order, Steps, at_least
 
 _BATCH_WORK = 200_000_000
 """Max-adds between two looks at the clock: some 10 to 20 ms on one core."""
@@ -35,29 +36,60 @@ class Assignment:
 
     def steps(self, block: Block, rng: np.random.Generator, kernels: Kernels) -> Steps:
         """Propose the order after every round that gains."""
-        if block.stripes < 2:
-            return
-        m, n = block.pattern.m, block.pattern.n
-        ledger = StripeLedger(block, kernels)
+        yield from self.rounds(block, rng, kernels)
+
+    def rounds(
+        self, block: Block, rng: np.random.Generator, kernels: Kernels, flat: float = 0.0
+    ) -> Generator[Order | None, float | None, Order]:
+        """The same, and return the order that the rounds led to.
+
+        Args:
+            block: what is searched.
+            rng: draws the open slots.
+            kernels: where to compute.
+            flat: end, too, when `patience` rounds that gain add less than this share to
+                what was gained before; 0 for never.
+        """
         order = np.arange(block.channels)
-        reached, idle = ledger.value(order), 0
-        while idle < self.patience:
-            slots = np.arange(block.stripes) * m + rng.integers(0, m, block.stripes)
-            held = order[slots]
-            values = np.empty((slots.size, slots.size))
-            batch = max(1, _BATCH_WORK // (slots.size * block.columns.shape[1]))
-            lifted = block.columns[held]
-            for start in range(0, slots.size, batch):
-                some = slots[start : start + batch]
-                floors = kernels.floors(block.columns, order.reshape(-1, m)[some // m], n)
-                open_slots = np.arange(some.size) * m + some % m
-                values[start : start + batch] = kernels.slot_values(floors[open_slots], lifted)
-                yield None
+        if block.stripes < 2:
+            return order
+        ledger = StripeLedger(block, kernels)
+        reached, idle = [ledger.value(order)], 0
+        while idle < self.patience and not _is_flat(reached, self.patience, flat):
+            slots = np.arange(block.stripes) * block.pattern.m
+            slots += rng.integers(0, block.pattern.m, block.stripes)
+            values = yield from _values(order, slots, block, kernels)
             moved = order.copy()
-            moved[slots] = held[linear_sum_assignment(values, maximize=True)[1]]
+            moved[slots] = order[slots][linear_sum_assignment(values, maximize=True)[1]]
             value = ledger.value(moved)
-            if value <= reached:
+            if value <= reached[-1]:
                 idle += 1
                 continue
-            order, reached, idle = moved, value, 0
+            order, idle = moved, 0
+            reached.append(value)
             yield order.copy()
+        return order
+
+
+def _values(
+    order: Order, slots: Order, block: Block, kernels: Kernels
+) -> Generator[None, float | None, Values]:
+    """Value of every opened channel in every opened slot, one slot a stripe."""
+    m, n = block.pattern.m, block.pattern.n
+    values = np.empty((slots.size, slots.size))
+    batch = max(1, _BATCH_WORK // (slots.size * block.columns.shape[1]))
+    lifted = block.columns[order[slots]]
+    for start in range(0, slots.size, batch):
+        some = slots[start : start + batch]
+        floors = kernels.floors(block.columns, order.reshape(-1, m)[some // m], n)
+        open_slots = np.arange(some.size) * m + some % m
+        values[start : start + batch] = kernels.slot_values(floors[open_slots], lifted)
+        yield None
+    return values
+
+
+def _is_flat(reached: list[float], rounds: int, flat: float) -> bool:
+    """Whether the last rounds added less than a share of all that was gained."""
+    if len(reached) <= rounds:
+        return False
+    return reached[-1] - reached[-1 - rounds] < flat * (reached[-1] - reached[0])

@@ -6,7 +6,6 @@ which is as far as a short budget gets, and block annealing goes on from there. 
 keeps the best of all proposals, so no part can spoil another's result.
 """
 
-from collections.abc import Generator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,21 +15,22 @@ from permviz.kernels.protocol import Kernels
 from permviz.search import exact
 from permviz.search.anneal import Anneal
 from permviz.search.assignment import Assignment
-from permviz.search.ledger import StripeLedger
 from permviz.search.perfect import Perfect
-from permviz.search.strategy import Block, Order, Steps, at_least
+from permviz.search.strategy import Block, Steps, at_least
 
 _EXACT_CHANNELS = 20
 """Up to here the optimum takes a tenth of a second."""
 
-_PERFECT_SHARE = 0.5
+_PERFECT_SHARE = 0.7
 """Share of the budget in which an order that loses nothing is found, or is given up."""
 
 _ASSIGNMENT_WORK = 2_000_000
 """Max-adds of a reassignment below which annealing is as fast to the cheap gains."""
 
-_FLAT_ROUNDS, _FLAT = 20, 0.002
-"""Reassignment ends when so many rounds add less than this share to what it gained."""
+_FLAT = 0.002
+"""Reassignment ends when its last rounds add less than this share to what it gained."""
+
+_ROWS = 64
 
 _SECONDS_OF_A_DRAW, _MAX_ADDS = 2e-6, 15e9
 
@@ -64,7 +64,7 @@ class Auto:
             if (yield from _share(perfect, _PERFECT_SHARE)) == "perfect":
                 return "perfect"
         if block.stripes**2 * block.columns.shape[1] > _ASSIGNMENT_WORK:
-            order = yield from _reassigned(order, block, rng, kernels)
+            order = yield from Assignment().rounds(block, rng, kernels, _FLAT)
         anneal = Anneal(sweeps=self._sweeps(block))
         return (yield from anneal.steps_from(order, block, rng, kernels))
 
@@ -81,9 +81,14 @@ def _work(stripes: int, rows: int) -> float:
 
 def _may_be_perfect(block: Block) -> bool:
     """Whether no row has more non-zeros than the pattern keeps, and some row is sparse."""
-    filled = np.count_nonzero(block.columns, axis=0)
-    most = int(filled.max(initial=0))
-    return 0 < most <= block.pattern.n * block.stripes
+    most = 0
+    # Dense scores show it in the first rows, and the rest is not looked at.
+    for start in range(0, block.columns.shape[1], _ROWS):
+        filled = np.count_nonzero(block.columns[:, start : start + _ROWS], axis=0)
+        most = max(most, int(filled.max()))
+        if most > block.pattern.n * block.stripes:
+            return False
+    return most > 0
 
 
 def _share(steps: Steps, share: float) -> Steps:
@@ -101,21 +106,3 @@ def _share(steps: Steps, share: float) -> Steps:
             steps.close()
             return None
         answer = None if spent is None else spent / share
-
-
-def _reassigned(
-    order: Order, block: Block, rng: np.random.Generator, kernels: Kernels
-) -> Generator[Order | None, float | None, Order]:
-    """Reassign until rounds gain next to nothing, and return the order that it led to."""
-    ledger = StripeLedger(block, kernels)
-    values = [ledger.value(order)]
-    for found in Assignment().steps(block, rng, kernels):
-        yield found
-        if found is None:
-            continue
-        order = found
-        values.append(ledger.value(order))
-        gained = values[-1] - values[0]
-        if len(values) > _FLAT_ROUNDS and values[-1] - values[-_FLAT_ROUNDS] < _FLAT * gained:
-            break
-    return order
