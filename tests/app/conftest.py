@@ -109,8 +109,13 @@ def loaded(state, settle):
 def searched(loaded, settle):
     """A state whose search has ended and was summed up."""
     loaded.start()
-    settle(loaded, lambda it: it.check is not None and is_summed_up(it))
+    settle(loaded, lambda it: it.check is not None and is_summed_up(it) and is_drawn(it))
     return loaded
+
+
+def is_drawn(state):
+    tracks = state.tracks
+    return set(tracks) == set(state.searched) and all(track.finished for track in tracks.values())
 
 
 def is_summed_up(state):
