@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from permviz.errors import StrategyError
-from permviz.kernels.protocol import Kernels, Rounds
+from permviz.kernels.protocol import Kernels, Rounds, Values
 from permviz.search.strategy import Block, Order, Steps, at_least
 
 _STEP_WORK = 60_000_000
@@ -28,6 +28,12 @@ _COOLED = 0.97
 
 _STEPS = 200
 """Into how many steps a search is cut, so that the heat falls smoothly."""
+
+_SAMPLE, _SAMPLED_ORDERS, _SAMPLE_WORK = 64, 8, 5_000_000
+"""Stripes, orders and max-adds at most from which the heat is set."""
+
+_NORMAL_QUARTILE = 0.3186
+"""Lower quartile of the magnitude of normal numbers, in deviations."""
 
 _DEAL = 64
 """Stripes of a chain from which on dealing one order out to chains loses nothing."""
@@ -91,6 +97,28 @@ class Anneal:
             pace.done += pace.rounds
             for found in orders:
                 spent = yield found.copy()
+
+    def cold_sweeps(
+        self, sweeps: int, block: Block, rng: np.random.Generator, kernels: Kernels
+    ) -> Generator[Order | None, float | None, Order]:
+        """Open every stripe some times, on the mean, and take gains only.
+
+        The cheapest way from an order as given to a fair one; returns that order.
+        """
+        orders = np.arange(block.channels)[None]
+        if block.stripes < 2:
+            return orders[0]
+        dealt = self._dealt(block.stripes)
+        opened = min(self.opened, block.stripes // dealt)
+        states = rng.integers(0, 2**63, (dealt, 1)).astype(np.uint64)
+        count = -(-block.stripes // (opened * dealt))
+        for _ in range(sweeps):
+            rounds = Rounds(opened, _SWAPS * opened, 0.0, count)
+            with _hands(orders, dealt, block.pattern.m, rng) as hands:
+                kernels.anneal(block.columns, hands, block.pattern, rounds, states)
+            yield None
+        yield orders[0].copy()
+        return orders[0]
 
     def _dealt(self, stripes: int) -> int:
         """Among how many chains the stripes of one order are dealt out; 1 for none."""
@@ -160,13 +188,29 @@ class _Pace:
 
 
 def _deviation(block: Block, rng: np.random.Generator, kernels: Kernels) -> float:
-    """Deviation of the gains of swaps at a random order, from a sample of them."""
+    """Deviation of the gains of typical swaps at random orders, from a sample of them.
+
+    Taken from the lower quartile, since a few large channels would otherwise set the heat
+    for all others; where they do stand out, most swaps are smaller still.
+    """
+    sampled = min(block.stripes, _SAMPLE)
+    orders = _SAMPLE_WORK // (sampled**2 * block.columns.shape[1])
+    drawn = [_gains(block, rng, kernels) for _ in range(min(max(orders, 1), _SAMPLED_ORDERS))]
+    gains = np.concatenate(drawn)
+    deviation = float(gains.std())
+    typical = float(np.quantile(np.abs(gains), 0.25)) / _NORMAL_QUARTILE
+    if not 0 < typical < deviation:
+        return deviation
+    return typical * typical / deviation
+
+
+def _gains(block: Block, rng: np.random.Generator, kernels: Kernels) -> Values:
+    """Gains of the swaps between the first slots of some stripes, at a random order."""
     m = block.pattern.m
-    stripes = rng.permutation(block.channels).reshape(-1, m)[:64]
+    stripes = rng.permutation(block.channels).reshape(-1, m)[:_SAMPLE]
     first = stripes[:, 0]
     floors = kernels.floors(block.columns, stripes, block.pattern.n)[::m]
     values = kernels.slot_values(floors, block.columns[first])
     own = np.diag(values)
     gains = values + values.T - own[:, None] - own[None, :]
-    apart: Order = np.flatnonzero(~np.eye(len(stripes), dtype=bool))
-    return float(gains.reshape(-1)[apart].std())
+    return gains[~np.eye(len(stripes), dtype=bool)]

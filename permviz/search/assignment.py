@@ -36,21 +36,26 @@ class Assignment:
 
     def steps(self, block: Block, rng: np.random.Generator, kernels: Kernels) -> Steps:
         """Propose the order after every round that gains."""
-        yield from self.rounds(block, rng, kernels)
+        yield from self.rounds(np.arange(block.channels), block, rng, kernels)
 
     def rounds(
-        self, block: Block, rng: np.random.Generator, kernels: Kernels, flat: float = 0.0
+        self,
+        order: Order,
+        block: Block,
+        rng: np.random.Generator,
+        kernels: Kernels,
+        flat: float = 0.0,
     ) -> Generator[Order | None, float | None, Order]:
-        """The same, and return the order that the rounds led to.
+        """Reassign from an order on, and return the order that the rounds led to.
 
         Args:
+            order: where to begin.
             block: what is searched.
             rng: draws the open slots.
             kernels: where to compute.
             flat: end, too, when `patience` rounds that gain add less than this share to
                 what was gained before; 0 for never.
         """
-        order = np.arange(block.channels)
         if block.stripes < 2:
             return order
         ledger = StripeLedger(block, kernels)

@@ -24,11 +24,16 @@ _EXACT_CHANNELS = 20
 _PERFECT_SHARE = 0.7
 """Share of the budget in which an order that loses nothing is found, or is given up."""
 
-_ASSIGNMENT_WORK = 2_000_000
+_ASSIGNMENT_WORK = 300_000
 """Max-adds of a reassignment below which annealing is as fast to the cheap gains."""
 
-_FLAT = 0.002
-"""Reassignment ends when its last rounds add less than this share to what it gained."""
+_COLD_SWEEPS = 30
+"""Sweeps that cost about as much as one reassignment of a wide block, and gain more."""
+
+_FLAT = 1.0
+"""Reassignment ends when its last rounds add less than this, over the number of stripes, to
+all that it gained: the wider a block, the longer annealing needs to be better.
+"""
 
 _ROWS = 64
 
@@ -64,7 +69,9 @@ class Auto:
             if (yield from _share(perfect, _PERFECT_SHARE)) == "perfect":
                 return "perfect"
         if block.stripes**2 * block.columns.shape[1] > _ASSIGNMENT_WORK:
-            order = yield from Assignment().rounds(block, rng, kernels, _FLAT)
+            order = yield from Anneal().cold_sweeps(_COLD_SWEEPS, block, rng, kernels)
+            flat = _FLAT / block.stripes
+            order = yield from Assignment().rounds(order, block, rng, kernels, flat)
         anneal = Anneal(sweeps=self._sweeps(block))
         return (yield from anneal.steps_from(order, block, rng, kernels))
 
