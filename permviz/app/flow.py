@@ -101,7 +101,7 @@ class Flow:
 
     def prepare(self, opened: Opened, settings: SearchSettings) -> Session:
         """Set a search up without running it; all settings are checked here."""
-        return Session(opened.graph, settings)
+        return Session(opened.graph, settings, giving_way=True)
 
     def warm(self, report: Report) -> None:
         """Wait for the compiled kernels."""

@@ -72,9 +72,10 @@ class Page(pn.viewable.Viewer):
 
     def _tie_tabs(self) -> None:
         tabs, state = self.tabs, self.state
-        tabs.param.watch(lambda _: self._fill_tabs(), "active")
-        self._fill_tabs()
         tabs.param.watch(lambda event: state.param.update(tab=TABS[event.new]), "active")
+        self._fill_tabs()
+        # The tab itself turns at once; its figures take a moment longer.
+        tabs.param.watch(lambda _: pn.state.execute(self._fill_tabs, schedule=True), "active")
         state.param.watch(lambda event: tabs.param.update(active=TABS.index(event.new)), "tab")
 
     def _fill_tabs(self) -> None:

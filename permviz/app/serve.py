@@ -14,6 +14,9 @@ DEFAULT_MODEL = "digits"
 PAGE = "explorer"
 """The page's path, the same as of apps/explorer.py; the root leads there."""
 
+_PATIENCE = 10.0
+"""Seconds that the first page may wait for its model; a slower one is loaded in sight."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -42,7 +45,10 @@ def serve(
     def page() -> pn.viewable.Viewable:
         return build(name)
 
-    threading.Thread(target=_warm_up, args=(name,), daemon=True).start()
+    warming = threading.Thread(target=_warm_up, args=(name,), daemon=True)
+    warming.start()
+    # A page that is built while all this is loaded takes longer than both one after the other.
+    warming.join(_PATIENCE)
     pn.serve(
         # Only a plain function is called for every visit; a partial would be shown as text.
         {PAGE: page},
