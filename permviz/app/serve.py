@@ -1,14 +1,14 @@
 """Serve the explorer from this process."""
 
 import logging
-import socket
 import threading
 
 import panel as pn
 
 from permviz.app.flow import Flow
+from permviz.app.port import check_port
 from permviz.app.shell import EXTENSIONS, TITLE, build
-from permviz.errors import PermvizError, ServeError
+from permviz.errors import PermvizError
 
 DEFAULT_MODEL = "digits"
 PAGE = "explorer"
@@ -61,26 +61,6 @@ def serve(
         unused_session_lifetime_milliseconds=30_000,
         check_unused_sessions_milliseconds=2_000,
     )
-
-
-def check_port(port: int, address: str = "127.0.0.1") -> None:
-    """Make sure that a server can listen here.
-
-    Raises:
-        ServeError: it cannot, with what to do instead.
-    """
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As the server does it: a port that was free a moment ago is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-        except OverflowError as problem:
-            raise ServeError(f"Port {port} does not exist; choose one up to 65535.") from problem
-        except OSError as problem:
-            raise ServeError(
-                f"Port {port} on {address} cannot be used ({problem.strerror}); stop what uses "
-                "it, or choose another port."
-            ) from problem
 
 
 def _warm_up(model: str) -> None:
