@@ -8,7 +8,8 @@ from panel.io.callbacks import PeriodicCallback
 
 from permviz.app.controls import Controls
 from permviz.app.state import Explorer
-from permviz.app.values import BEST, TABS, Task
+from permviz.app.values import BEST, CHOSEN, TABS, Task
+from permviz.views.compare import CompareView
 from permviz.views.export import ExportView
 from permviz.views.layer import LayerView
 from permviz.views.layers import LayersView
@@ -28,19 +29,21 @@ class Page(pn.viewable.Viewer):
         self.summary = SummaryView(totals=refs.totals, check=refs.check, accuracy=refs.accuracy)
         layers = LayersView(rows=refs.rows, strategies=refs.searched)
         layer = LayerView(rows=refs.rows, pair=refs.pair, tracks=refs.tracks, orders=_orders(state))
+        compare = CompareView(comparison=refs.comparison, seen=False)
         export = ExportView(
             state.export,
             state.verify_export,
             rows=refs.rows,
             pattern=refs.pattern,
-            orders=_orders(state),
+            orders=_exports(state),
             packed=refs.packed,
             busy=pn.bind(_exporting, refs.tasks),
         )
-        for view in (layers, layer):
+        for view in (layers, layer, compare):
             tie(view, state, "layer")
+        tie(compare, state, "choice")
         tie(layer, state, "shown")
-        self._views = (layers, layer, export)
+        self._views = (layers, layer, compare, export)
         self._places = [pn.Column(sizing_mode="stretch_width") for _ in TABS]
         self.tabs = pn.Tabs(
             *zip(TABS, self._places, strict=True),
@@ -99,6 +102,13 @@ def tie(one: param.Parameterized, other: param.Parameterized, name: str) -> None
 
 def _orders(state: Explorer) -> Any:
     return pn.bind(lambda searched: [BEST, *searched], state.param.searched)
+
+
+def _exports(state: Explorer) -> Any:
+    def offered(searched: tuple[str, ...], choice: dict[str, str]) -> list[str]:
+        return [*([CHOSEN] if choice else []), BEST, *searched]
+
+    return pn.bind(offered, state.param.searched, state.param.choice)
 
 
 def _exporting(tasks: tuple[Task, ...]) -> bool:
