@@ -43,10 +43,15 @@ def explore(
     show: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser.")] = True,
 ) -> None:
     """Serve the explorer on this machine, with a model already loaded."""
-    from permviz.app.serve import serve
+    from permviz.app.port import check_port
+    from permviz.cli.console import remarks
     from permviz.cli.loading import check_known
 
     check_known(model)
+    check_port(port)
+    remarks().print(f"Preparing the explorer with {model} ...")
+    from permviz.app.serve import serve
+
     serve(model, port, open_browser=show)
 
 

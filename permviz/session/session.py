@@ -41,6 +41,7 @@ from permviz.session.layers import LayerValues, dense_layers
 from permviz.session.log import EventLog, Observer
 from permviz.session.problems import FullScores, GroupProblem, group_problem
 from permviz.session.settings import SearchSettings
+from permviz.session.threads import search_threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Session:
         settings: strategies, pattern, seed, budget and importance.
         executor: where searches run; by default a pool with a thread for each core, which
             the session closes itself.
+        giving_way: whether that pool's threads give way to all others.
 
     Attributes:
         graph: the analysed model.
@@ -71,7 +73,12 @@ class Session:
     """
 
     def __init__(
-        self, graph: ChannelGraph, settings: SearchSettings, *, executor: Executor | None = None
+        self,
+        graph: ChannelGraph,
+        settings: SearchSettings,
+        *,
+        executor: Executor | None = None,
+        giving_way: bool = False,
     ) -> None:
         self.graph = graph
         self.settings = settings
@@ -94,6 +101,7 @@ class Session:
         self._log = EventLog()
         self._control = Control()
         self._pool = executor
+        self._giving_way = giving_way
         self._owned: ThreadPoolExecutor | None = None
         self._futures: list[Future[None]] = []
         self._status: Status = "ready"
@@ -136,7 +144,7 @@ class Session:
             for task in self._tasks:
                 self._log.tell(SearchQueued(*task.key))
             if self._pool is None:
-                self._owned = ThreadPoolExecutor(cores(), thread_name_prefix="permviz-search")
+                self._owned = search_threads(giving_way=self._giving_way)
             pool = self._pool or self._owned
             assert pool is not None  # noqa: S101 - one of the two was just made
             self._futures = [pool.submit(self._search, task) for task in self._tasks]

@@ -85,7 +85,8 @@ class LayersView(Sighted):
             return
         if self._table.selection != self._places():
             self._table.selection = self._places()
-        self._draw()
+        # Drawing takes a tenth of a second, and whoever picked a row waits for the answer.
+        pn.state.execute(self._draw, schedule=True)
 
     def _pick(self, event: param.parameterized.Event) -> None:
         if event.new and event.new[0] < len(self.rows):
