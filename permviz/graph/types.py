@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from permviz.graph.verify_report import VerifyReport
+
 Role = Literal["consumer", "producer", "passenger"]
 Indices = NDArray[np.int64]
 
@@ -109,11 +111,17 @@ class ChannelGraph:
 
     Attributes:
         model: the analysed model, never changed.
-        example_inputs: the inputs it was captured and verified with.
+        example_inputs: what it was captured and verified with; passed on to `verify` or
+            `export`, they remember the forward function and the outputs that count.
         groups: the channel groups, each verified unless the analysis was told not to.
         layers: every convolution and linear layer, in the order of execution.
         frozen: every axis that may not be permuted, with its reason.
         fingerprint: of the model.
+        outputs: names of the outputs that count.
+        left_out: names of the outputs that do not, so that their channels may move.
+        verification: of all groups permuted at random together; None if nothing was verified.
+        controls: by group, how much moving its channels on one side alone changed the output.
+        unverified: why nothing was verified; empty if it was.
     """
 
     model: nn.Module = field(repr=False)
@@ -122,6 +130,11 @@ class ChannelGraph:
     layers: tuple[Layer, ...] = field(repr=False)
     frozen: tuple[Frozen, ...] = field(repr=False)
     fingerprint: str
+    outputs: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    verification: VerifyReport | None = field(default=None, repr=False)
+    controls: Mapping[str, float] = field(default_factory=dict, repr=False)
+    unverified: str = ""
 
     @property
     def by_name(self) -> Mapping[str, ChannelGroup]:
