@@ -20,7 +20,7 @@ from permviz.graph.wrappers import bare
 Progress = Callable[[str, float], None]
 
 
-def analyze(  # noqa: PLR0913 - each argument is one choice of the user's, none needs another
+def analyze(
     model: nn.Module,
     example_inputs: object,
     *,

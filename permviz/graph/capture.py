@@ -95,16 +95,17 @@ def named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 @contextmanager
 def evaluating(model: nn.Module, seed: int = 0) -> Generator[None]:
-    """Evaluation mode without gradients, seeded; training flags and random state come back."""
-    flags = {module: module.training for module in model.modules()}
+    """Evaluation mode without gradients, seeded; all attributes and random state come back."""
+    before = [(module, dict(vars(module))) for module in model.modules()]
     try:
         model.eval()
         with torch.no_grad(), torch.random.fork_rng(devices=_devices()):  # pyright: ignore[reportUnknownMemberType] - torch leaves it untyped
             torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType] - the same
             yield
     finally:
-        for module, training in flags.items():
-            module.training = training
+        for module, attributes in before:
+            vars(module).clear()
+            vars(module).update(attributes)
 
 
 def source_line(stack: str) -> str:
@@ -134,9 +135,7 @@ def _captured(
         raise CaptureError(_sentence(model, problem)) from problem
 
 
-def _export(
-    model: nn.Module, inputs: Inputs, found: list[Counted]
-) -> torch.export.ExportedProgram:
+def _export(model: nn.Module, inputs: Inputs, found: list[Counted]) -> torch.export.ExportedProgram:
     with _EXPORTING, evaluating(model), warnings.catch_warnings():
         # Tracing warns about the model's own habits (tracer constants, deprecated calls);
         # whatever matters to the analysis is in the graph.
@@ -158,7 +157,11 @@ def _traced(model: nn.Module, inputs: Inputs) -> nn.Module | None:
         }
         with evaluating(model), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return fx.symbolic_trace(model, concrete_args=fixed).eval()
+            traced = fx.symbolic_trace(model, concrete_args=fixed)
+            # What no output depends on, such as a log of statistics, need not be captured.
+            traced.graph.eliminate_dead_code()
+            traced.recompile()
+            return traced.eval()
     except Exception:  # noqa: BLE001 - whatever it trips over, there is no second capture then
         return None
 

@@ -111,8 +111,9 @@ def _roles(layers: Sequence[LayerCall]) -> Mapping[tuple[str, int], Role]:
     roles: dict[tuple[str, int], Role] = {}
     for layer in layers:
         depthwise = layer.conv_groups > 1 and layer.shape[1] == 1
-        roles.setdefault((layer.tensor, 1), "passenger" if depthwise else "consumer")
-        roles.setdefault((layer.tensor, 0), "passenger" if depthwise else "producer")
+        read, written = ("passenger",) * 2 if depthwise else ("consumer", "producer")
+        roles.setdefault((layer.tensor, layer.input_axis), read)
+        roles.setdefault((layer.tensor, layer.output_axis), written)
     return roles
 
 

@@ -77,12 +77,23 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class LayerCall:
-    """A call of a convolution or linear layer with a parameter as its weight."""
+    """A call of a convolution or linear layer with a parameter as its weight.
+
+    Attributes:
+        tensor: canonical name of the weight.
+        kind: of layer.
+        shape: of the weight.
+        conv_groups: number of convolution groups.
+        input_axis: axis of the weight that reads channels.
+        output_axis: axis of the weight that writes channels.
+    """
 
     tensor: str
     kind: str
     shape: Shape
     conv_groups: int
+    input_axis: int = 1
+    output_axis: int = 0
 
 
 @dataclass(slots=True)
@@ -124,11 +135,21 @@ class Ledger:
         """Keep these channels where they are."""
         self.freezes.append((labels, cause))
 
-    def note_layer(self, weight: Value, kind: str, conv_groups: int = 1) -> None:
-        """Note the call of a layer whose weight is a parameter, or some rows of one."""
+    def note_layer(
+        self, weight: Value, kind: str, conv_groups: int = 1, axes: tuple[int, int] = (1, 0)
+    ) -> None:
+        """Note the call of a layer whose weight is a parameter, or a part of one.
+
+        Args:
+            weight: as the layer reads it.
+            kind: of layer.
+            conv_groups: number of convolution groups.
+            axes: input and output axis of `weight`.
+        """
         if weight.tensor in self.shapes:
             shape = self.shapes[weight.tensor]
-            self.layers.append(LayerCall(weight.tensor, kind, shape, conv_groups))
+            read, written = (weight.origin[axis] for axis in axes)
+            self.layers.append(LayerCall(weight.tensor, kind, shape, conv_groups, read, written))
 
     def relate(self, columns: Sequence[Column], coordinates: Sequence[Labels] = ()) -> None:
         """Add a relation; nothing is added for no rows."""

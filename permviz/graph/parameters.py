@@ -26,7 +26,15 @@ def parameter(ledger: Ledger, tensor: str, shape: Shape, groups: int | None) -> 
             windows = ledger.add_axis(tensor, shape, 1, groups)
         elif shape[axis] > 1:
             facets.append(on_axis(ledger.add_axis(tensor, shape, axis), axis, len(shape)))
-    return Value(shape, tuple(facets), (False,) * len(shape), POSITIONS, tensor, windows)
+    return Value(
+        shape=shape,
+        facets=tuple(facets),
+        uniform=(False,) * len(shape),
+        cause=POSITIONS,
+        tensor=tensor,
+        windows=windows,
+        origin=tuple(range(len(shape))),
+    )
 
 
 def convolution_groups(program: Program) -> dict[str, int | None]:

@@ -28,6 +28,7 @@ from permviz.graph.rules import UnsupportedError, find_rule
 INPUT = Cause("Bound to the model input, whose order is given.")
 OUTPUT = Cause("Bound to the model output, whose order must stay.")
 OVERLAPPING = Cause("Shares its memory with another parameter in another layout.")
+JOINING = frozenset({"aten.cat", "aten.concat", "aten.concatenate"})
 # Regions with their own autocast or gradient setting; neither changes what is computed.
 NESTED = frozenset({"wrap_with_autocast", "wrap_with_set_grad_enabled"})
 
@@ -204,7 +205,8 @@ def _ruled(call: Call) -> Any:
     rule = find_rule(call.op, call.overload)
     if rule is None:
         raise UnsupportedError
-    if any(0 in value.shape for value in call.operands()):
+    # An empty tensor joined with others, such as the start of a cache, adds nothing.
+    if call.op not in JOINING and any(0 in value.shape for value in call.operands()):
         raise UnsupportedError("a tensor is empty")
     return rule(call)
 

@@ -8,6 +8,7 @@ from permviz.graph import nodes
 from permviz.graph.calling import Inputs
 from permviz.graph.capture import Program
 from permviz.graph.outputs import relative_error, run
+from permviz.graph.verify import copied
 
 
 def demand_repeatable(model: nn.Module, inputs: Inputs, program: Program) -> None:
@@ -22,7 +23,7 @@ def demand_repeatable(model: nn.Module, inputs: Inputs, program: Program) -> Non
     if not drawing:
         return
     try:
-        one, other = (run(model, inputs, seed=seed) for seed in (0, 1))
+        one, other = (run(copied(model), inputs, seed=seed) for seed in (0, 1))
     except VerificationError:
         return  # what fails to run is said where it is verified
     change = relative_error(one.tensors, other.tensors)

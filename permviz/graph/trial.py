@@ -38,7 +38,7 @@ class Outcome:
 
     failed: Mapping[str, Cause]
     report: VerifyReport | None = None
-    controls: Mapping[str, float] = field(default_factory=dict)
+    controls: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 def tried(

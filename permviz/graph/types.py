@@ -86,13 +86,16 @@ class Layer:
 
     Attributes:
         name: module path; with the weight's own name where that is not ``weight``.
-        kind: ``conv1d``, ``conv2d``, ``conv3d``, ``linear``, ``lstm``, ``gru`` or ``rnn``.
+        kind: ``conv1d``, ``conv2d``, ``conv3d``, ``linear``, ``experts`` (a stack of linear
+            layers), ``lstm``, ``gru`` or ``rnn``.
         tensor: canonical name of its weight.
-        shape: shape of its weight; axis 1 is the input axis that patterns apply to.
+        shape: shape of its weight.
         conv_groups: number of convolution groups, 1 for a linear layer.
         inputs: names of the channel groups on its input axis, empty if frozen.
         outputs: names of the channel groups on its output axis, empty if frozen.
         frozen: why the input axis cannot be permuted; None if at least a part can.
+        input_axis: axis of its weight that reads channels, to which patterns apply.
+        output_axis: axis of its weight that writes channels.
     """
 
     name: str
@@ -103,6 +106,8 @@ class Layer:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     frozen: Frozen | None
+    input_axis: int = 1
+    output_axis: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,7 +138,7 @@ class ChannelGraph:
     outputs: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     verification: VerifyReport | None = field(default=None, repr=False)
-    controls: Mapping[str, float] = field(default_factory=dict, repr=False)
+    controls: Mapping[str, float] = field(default_factory=dict[str, float], repr=False)
     unverified: str = ""
 
     @property

@@ -27,6 +27,7 @@ TOLERANCE = {
     torch.bfloat16: 5e-2,
 }
 
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """A model with its outputs, natively and in float64, to compare others with."""
@@ -71,7 +72,9 @@ class Reference:
     ) -> VerifyReport:
         """Compare the outputs of a permuted model, one by one and together."""
         ours, theirs = (self.native_outputs, self.wide_outputs), (native, wide)
-        errors = [relative_error(one.tensors, other) for one, other in zip(ours, theirs, strict=True)]
+        errors = [
+            relative_error(one.tensors, other) for one, other in zip(ours, theirs, strict=True)
+        ]
         each = [
             [relative_error([x], [y]) for x, y in zip(one.tensors, other, strict=False)]
             for one, other in zip(ours, theirs, strict=True)

@@ -6,7 +6,7 @@ permutation is the same for any rounding, so the comparison may leave the casts 
 model as it is, casts included, is compared beside it in its own precision.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -24,13 +24,13 @@ class KeptWide(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # pyright: ignore[reportUnknownMemberType] - torch leaves it untyped
         self.casts = 0
 
     def __torch_dispatch__(
         self,
         func: Any,
-        types: Any,  # noqa: ARG002 - given by torch
+        types: Any,
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
@@ -42,8 +42,20 @@ class KeptWide(TorchDispatchMode):
             named["dtype"] = _widened(named["dtype"])
         if any(_is_wide(tensor) for tensor in given) and not _writes(func):
             args, named = mapped((args, named), Tensor, _wide)
-        result = func(*args, **named)
+        result = _WIDE.get(func, func)(*args, **named)
         return result if given else mapped(result, Tensor, _wide)
+
+
+def _grouped_product(rows: Tensor, stack: Tensor, ends: Tensor, *_: Any, **__: Any) -> Tensor:
+    """Rows up to each end times the matrix in its place: float[rows, out]."""
+    parts = torch.tensor_split(rows, ends.cpu()[:-1].long())
+    return torch.cat([part @ matrix for part, matrix in zip(parts, stack, strict=True)])
+
+
+#: What torch has no float64 kernel for.
+_WIDE: Mapping[object, Callable[..., Any]] = {
+    torch.ops.aten._grouped_mm.default: _grouped_product,  # noqa: SLF001 # has no other name
+}
 
 
 def _writes(func: Any) -> bool:
@@ -66,5 +78,3 @@ def _is_wide(tensor: Tensor) -> bool:
 
 def _wide(tensor: Tensor) -> Tensor:
     return tensor.to(_widened(tensor.dtype)) if _narrow(tensor.dtype) else tensor
-
-
