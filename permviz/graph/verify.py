@@ -12,7 +12,7 @@ from permviz.core.plan import TensorMove
 from permviz.errors import VerificationError
 from permviz.graph.apply import moved
 from permviz.graph.calling import Forward, Inputs
-from permviz.graph.capture import named_tensors
+from permviz.graph.capture import canonical_names, named_tensors
 from permviz.graph.outputs import precision, probe, relative_error, run, run_wide, widened
 from permviz.graph.selection import Choice, Counted
 from permviz.graph.verify_report import FLOAT64_TOLERANCE, OutputError, VerifyReport
@@ -162,7 +162,9 @@ def _wrong_moves(model: nn.Module, permuted: nn.Module) -> list[TensorMove]:
             "The two models have different parameters or shapes; "
             "verify a model that was made from the original by permuting it."
         )
-    readers = [name for name, t in before.items() if t.ndim > 1 and t.shape[1] > 1]
+    # A tied weight moves once, under its first name.
+    once = dict.fromkeys(canonical_names(model).values())
+    readers = [name for name in once if before[name].ndim > 1 and before[name].shape[1] > 1]
     changed = [name for name in readers if not torch.equal(before[name], after[name])]
     return [
         TensorMove(name, 1, None, _rolled(before[name].shape[1])) for name in changed or readers
