@@ -5,7 +5,7 @@ from collections.abc import Callable
 from torch import nn
 
 from permviz.graph.calling import Forward, Inputs
-from permviz.graph.capture import capture, has_memory, named_tensors
+from permviz.graph.capture import capture, has_memory, named_tensors, without_memory
 from permviz.graph.components import solve
 from permviz.graph.fingerprint import fingerprint
 from permviz.graph.groups import gather
@@ -52,6 +52,7 @@ def analyze(
     """
     tell = on_progress or _silent
     model, inputs = bare(model), Inputs.of(example_inputs, forward, outputs)
+    inputs = without_memory(model, inputs)
     tell("Capturing the forward pass", 0.0)
     program = capture(model, inputs)
     ledger = propagate(program, lambda part: tell("Following the channels", 0.4 + 0.1 * part))

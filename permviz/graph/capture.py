@@ -12,7 +12,7 @@ import traceback
 import warnings
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +23,7 @@ from torch.export.graph_signature import InputKind
 
 from permviz.errors import CaptureError
 from permviz.graph.calling import PREFIX, Called, Inputs
+from permviz.graph.nested import mapped
 from permviz.graph.selection import Counted
 
 LIBRARIES = tuple(f"{Path(file).parent}{os.sep}" for file in (torch.__file__, __file__))
@@ -114,7 +115,7 @@ def source_line(stack: str) -> str:
     for line in stack.splitlines():
         if line.strip().startswith('File "'):
             file, number = line.strip()[6:].split('", line ', 1)
-            if not file.startswith(LIBRARIES):
+            if not file.startswith((*LIBRARIES, "<")):
                 found = f"{file}:{number.split(',')[0]}"
     return found
 
@@ -174,6 +175,19 @@ def _devices() -> list[int]:
 def has_memory(tensor: Tensor) -> bool:
     """Whether the tensor holds elements, as those on the meta device and fake ones do not."""
     return tensor.device.type != "meta" and not isinstance(tensor, FakeTensor)
+
+
+def without_memory(model: nn.Module, inputs: Inputs) -> Inputs:
+    """The inputs as a model on the meta device takes them; as they are for any other model."""
+    devices = {tensor.device.type for _, tensor in named_tensors(model)}
+    if devices != {"meta"}:
+        return inputs
+    args, kwargs = mapped((inputs.args, dict(inputs.kwargs)), Tensor, _to_meta)
+    return replace(inputs, args=args, kwargs=kwargs)
+
+
+def _to_meta(tensor: Tensor) -> Tensor:
+    return tensor.to("meta")
 
 
 def _identity(tensor: Tensor) -> tuple[Any, ...]:

@@ -44,6 +44,7 @@ class Value:
         cause: why the axes that are neither labelled nor uniform keep their order.
         tensor: canonical name, if it is a parameter or buffer, or a part of one.
         origin: for each axis, which axis of that tensor it is.
+        computed: whether its elements are not that tensor's own but computed from them.
         windows: int64[groups, channels/groups], the atoms of a grouped convolution's
             input axis; such a weight has no facet on that axis.
         content: its elements, if they are known and never change.
@@ -57,6 +58,7 @@ class Value:
     windows: Labels | None = field(default=None, repr=False)
     content: Tensor | None = field(default=None, repr=False)
     origin: tuple[int, ...] = ()
+    computed: bool = False
 
     def __post_init__(self) -> None:
         # An axis of size 1 cannot vary; a facet without a labelled axis says nothing.

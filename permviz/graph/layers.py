@@ -82,4 +82,5 @@ def _layer(
         frozen=None if inputs else reasons.get((call.tensor, call.input_axis), single),
         input_axis=call.input_axis,
         output_axis=call.output_axis,
+        computed=call.computed,
     )

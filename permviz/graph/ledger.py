@@ -86,6 +86,7 @@ class LayerCall:
         conv_groups: number of convolution groups.
         input_axis: axis of the weight that reads channels.
         output_axis: axis of the weight that writes channels.
+        computed: whether the weight is computed from the tensor in each forward pass.
     """
 
     tensor: str
@@ -94,6 +95,7 @@ class LayerCall:
     conv_groups: int
     input_axis: int = 1
     output_axis: int = 0
+    computed: bool = False
 
 
 @dataclass(slots=True)
@@ -149,7 +151,17 @@ class Ledger:
         if weight.tensor in self.shapes:
             shape = self.shapes[weight.tensor]
             read, written = (weight.origin[axis] for axis in axes)
-            self.layers.append(LayerCall(weight.tensor, kind, shape, conv_groups, read, written))
+            self.layers.append(
+                LayerCall(
+                    tensor=weight.tensor,
+                    kind=kind,
+                    shape=shape,
+                    conv_groups=conv_groups,
+                    input_axis=read,
+                    output_axis=written,
+                    computed=weight.computed,
+                )
+            )
 
     def relate(self, columns: Sequence[Column], coordinates: Sequence[Labels] = ()) -> None:
         """Add a relation; nothing is added for no rows."""
@@ -174,6 +186,7 @@ class Call:
         shape: shape of the (first) result.
         source: line of the model's source.
         ledger: where findings go.
+        static: whether no operand depends on the model's inputs.
     """
 
     op: str
@@ -182,6 +195,7 @@ class Call:
     shape: Shape
     source: str
     ledger: Ledger = field(repr=False)
+    static: bool = False
 
     def value(self, *names: str) -> Value:
         """The tensor argument with the first of these names that the operator has."""

@@ -60,7 +60,7 @@ def _note_layers(
     The parameter has one axis that is summed and one that is its own; other axes are those
     of a stack, of which every product takes its part.
     """
-    if sum(bool(value.tensor) for value in operands) != 1:
+    if call.static or sum(bool(value.tensor) for value in operands) != 1:
         return
     for place, (value, names) in enumerate(zip(operands, axes, strict=True)):
         others = {name for at, part in enumerate(axes) if at != place for name in part}

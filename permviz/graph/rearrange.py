@@ -29,7 +29,9 @@ def take(call: Call, value: Value, axis: int, index: Sequence[int]) -> Value:
     sizes = (*value.shape[:axis], picked.size, *value.shape[axis + 1 :])
     part = bool((np.diff(picked) > 0).all())
     taken = Value(sizes, facets, value.uniform, value.cause)
-    return replace(taken, tensor=value.tensor, origin=value.origin) if part else taken
+    if not part:
+        return taken
+    return replace(taken, tensor=value.tensor, origin=value.origin, computed=value.computed)
 
 
 def permute(call: Call, value: Value, order: Sequence[int]) -> Value:
@@ -46,6 +48,7 @@ def permute(call: Call, value: Value, order: Sequence[int]) -> Value:
         value.cause,
         value.tensor,
         origin=tuple(value.origin[axis] for axis in order) if value.tensor else (),
+        computed=value.computed,
     )
 
 

@@ -96,6 +96,8 @@ class Layer:
         frozen: why the input axis cannot be permuted; None if at least a part can.
         input_axis: axis of its weight that reads channels, to which patterns apply.
         output_axis: axis of its weight that writes channels.
+        computed: whether its weight is computed from the tensor in each forward pass, as by
+            weight normalisation; it is permuted, but a mask on the tensor would not prune it.
     """
 
     name: str
@@ -108,6 +110,7 @@ class Layer:
     frozen: Frozen | None
     input_axis: int = 1
     output_axis: int = 0
+    computed: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,6 +1,5 @@
 """The proof: a permuted model computes what the original computes, and a wrong one does not."""
 
-import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ from permviz.graph.capture import canonical_names, named_tensors
 from permviz.graph.outputs import precision, probe, relative_error, run, run_wide, widened
 from permviz.graph.selection import Choice, Counted
 from permviz.graph.verify_report import FLOAT64_TOLERANCE, OutputError, VerifyReport
-from permviz.graph.wrappers import bare
+from permviz.graph.wrappers import bare, duplicate
 
 __all__ = ["OutputError", "Reference", "VerifyReport", "verify"]
 
@@ -136,7 +135,7 @@ def copied(model: nn.Module) -> nn.Module:
         VerificationError: the model cannot be copied.
     """
     try:
-        return copy.deepcopy(model)
+        return duplicate(model)
     except Exception as problem:
         raise VerificationError(
             f"{type(model).__name__} cannot be copied ({type(problem).__name__}: {problem}); "

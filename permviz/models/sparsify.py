@@ -4,7 +4,6 @@ The weight of a pruned layer becomes `where(mask, original, 0)`: copies and fine
 the zeros, and the dense weights stay in the state dict beside the masks.
 """
 
-import copy
 import sys
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -18,6 +17,7 @@ from torch.nn.utils import parametrize
 from permviz.core.pattern import NMPattern
 from permviz.core.score import mask
 from permviz.errors import SourceError
+from permviz.graph.wrappers import bare, duplicate
 from permviz.models.importance import Scores, weight_scores
 
 PRUNABLE = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
@@ -69,7 +69,8 @@ def sparsify(
         PatternError: the pattern makes no sense.
     """
     parsed = NMPattern.parse(pattern)
-    sparse = copy.deepcopy(model)
+    model = bare(model)
+    sparse = duplicate(model)
     for name in _chosen(model, parsed, layers):
         layer = sparse.get_submodule(name)
         weight = layer.get_parameter("weight")
@@ -116,7 +117,7 @@ def plain(sparse_model: nn.Module) -> nn.Module:
 
     The state dict of the copy has the names and the order of the original's.
     """
-    dense = copy.deepcopy(sparse_model)
+    dense = duplicate(sparse_model)
     for _, layer, _ in list(_masked(dense)):
         _own_class(layer)
         parametrize.remove_parametrizations(layer, "weight")
@@ -135,7 +136,7 @@ def eligibility(model: nn.Module, pattern: NMPattern | str = "2:4") -> dict[str,
     Raises:
         PatternError: the pattern makes no sense.
     """
-    reasons = _reasons(model, NMPattern.parse(pattern))
+    reasons = _reasons(bare(model), NMPattern.parse(pattern))
     return {_tensor(name): reason for name, reason in reasons.items()}
 
 

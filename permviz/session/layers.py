@@ -86,10 +86,17 @@ class LayerValues:
 def dense_layers(graph: ChannelGraph, pattern: NMPattern) -> dict[str, str]:
     """Why layers are not pruned, by their names, in a sentence each; pruned ones are left out."""
     reasons = eligibility(graph.model, pattern)
-    found = {layer.name: reasons.get(layer.tensor, _UNMASKED) for layer in graph.layers}
+    found = {
+        layer.name: _COMPUTED if layer.computed else reasons.get(layer.tensor, _UNMASKED)
+        for layer in graph.layers
+    }
     return {name: reason for name, reason in found.items() if reason}
 
 
+_COMPUTED = (
+    "Its weight is computed in each forward pass, as by weight or spectral normalisation, which "
+    "a mask would not survive; its channels move with the others."
+)
 _UNMASKED = (
     "Only weights of convolution and linear modules are pruned; this one belongs to another "
     "kind of module, or is used without one."
