@@ -157,29 +157,36 @@ def check_contents(source: Path, contents: Contents) -> tuple[str, ...]:
 
 
 def _check_masks(contents: Contents, pattern: NMPattern) -> None:
-    expected = {row.tensor for row in contents.report.layers if row.status == "sparse"}
-    if expected != set(contents.masks):
-        odd = min(expected ^ set(contents.masks))
+    axes = {row.tensor: row.input_axis for row in contents.report.layers if row.status == "sparse"}
+    if set(axes) != set(contents.masks):
+        odd = min(set(axes) ^ set(contents.masks))
         raise ExportError(
             f"{MASKS} and the report disagree about {odd!r}; files of two exports were mixed "
             "or changed, export again."
         )
     for name, mask in contents.masks.items():
-        _check_mask(name, mask, contents.tensors.get(name), pattern)
+        weight = contents.tensors.get(name)
+        if weight is None or mask.shape != weight.shape or not 0 <= axes[name] < mask.ndim:
+            raise ExportError(_misfit(name))
+        _check_mask(name, mask.movedim(axes[name], -1), weight.movedim(axes[name], -1), pattern)
 
 
-def _check_mask(name: str, mask: Tensor, weight: Tensor | None, pattern: NMPattern) -> None:
-    if weight is None or mask.dtype != torch.bool or mask.shape != weight.shape or mask.ndim < 2:
-        raise ExportError(
-            f"The mask {name!r} does not fit a tensor of {MODEL}; files of two exports were "
-            "mixed or changed, export again."
-        )
-    kept = mask.movedim(1, -1)
+def _misfit(name: str) -> str:
+    return (
+        f"The mask {name!r} does not fit a tensor of {MODEL}; files of two exports were "
+        "mixed or changed, export again."
+    )
+
+
+def _check_mask(name: str, kept: Tensor, weight: Tensor, pattern: NMPattern) -> None:
+    """Check one mask, input channels last."""
+    if kept.dtype != torch.bool or kept.ndim < 2:
+        raise ExportError(_misfit(name))
     whole = kept.shape[-1] // pattern.m * pattern.m
     counts = kept[..., :whole].unflatten(-1, (-1, pattern.m)).sum(-1)
     if bool((counts > pattern.n).any()):
         raise ExportError(f"The mask of {name!r} is not {pattern}; it was changed, export again.")
-    if bool((weight[~mask] != 0).any()):
+    if bool((weight[~kept] != 0).any()):
         raise ExportError(
             f"{name!r} is not zero where its mask prunes; a file was changed, export again."
         )

@@ -186,7 +186,10 @@ def _report(
 
 
 def _verification(report: VerifyReport) -> dict[str, Any]:
-    return asdict(report) | {"ok": report.ok, "message": report.message}
+    told: dict[str, Any] = asdict(report) | {"ok": report.ok, "message": report.message}
+    # As JSON reads it back, so that the report in memory is the one in the file.
+    lists = {name: list(told[name]) for name in ("by_output", "left_out")}
+    return told | lists
 
 
 def _versions() -> dict[str, str]:

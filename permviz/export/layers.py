@@ -18,6 +18,7 @@ from permviz.errors import ExportError
 from permviz.export.deployability import Deployability, deployability
 from permviz.graph.types import ChannelGraph
 from permviz.models.importance import weight_scores
+from permviz.models.sparsify import input_axis, prunable
 
 _KINDS: dict[type[nn.Module], str] = {
     nn.Linear: "linear",
@@ -46,6 +47,7 @@ class LayerExport:
         row_optimum: what nothing can exceed; `total` where dense.
         zeros: number of zeros in the exported weight.
         deployability: which sparse tensor cores can run it.
+        input_axis: axis of the weight that the pattern runs along.
     """
 
     name: str
@@ -62,6 +64,7 @@ class LayerExport:
     row_optimum: float
     zeros: int
     deployability: Deployability
+    input_axis: int = 1
 
     @property
     def efficacy(self) -> float:
@@ -124,12 +127,12 @@ def layer_exports(
     model: nn.Module, plan: PermutationPlan, pruned: Pruned, graph: ChannelGraph | None
 ) -> tuple[LayerExport, ...]:
     """Describe every convolution and linear layer of an export, in the model's order."""
-    moved = frozenset(move.tensor for move in plan.moves if move.axis == 1)
+    moved = frozenset((move.tensor, move.axis) for move in plan.moves)
     frozen = _frozen_reasons(graph)
     return tuple(
         _layer_export(name, module, pruned, _Planned(plan.pattern, moved, frozen))
         for name, module in model.named_modules()
-        if _kind(module) and _weight_of(name) in pruned.before
+        if prunable(module) and _weight_of(name) in pruned.before
     )
 
 
@@ -151,7 +154,7 @@ def totals(layers: Sequence[LayerExport]) -> Totals:
 @dataclass(frozen=True, slots=True)
 class _Planned:
     pattern: NMPattern
-    moved: frozenset[str]
+    moved: frozenset[tuple[str, int]]
     frozen: Mapping[str, str]
 
 
@@ -159,8 +162,10 @@ def _layer_export(name: str, module: nn.Module, pruned: Pruned, planned: _Planne
     tensor = _weight_of(name)
     shape = tuple(pruned.after[tensor].shape)
     dense = pruned.reasons.get(tensor, "")
-    permuted = tensor in planned.moved
-    total, default, kept, optimum = _figures(tensor, pruned, planned.pattern, dense=bool(dense))
+    axis = input_axis(module)
+    permuted = (tensor, axis) in planned.moved
+    weight = _Weight(tensor, axis, dense=bool(dense))
+    total, default, kept, optimum = _figures(weight, pruned, planned.pattern)
     return LayerExport(
         name=name,
         kind=_kind(module),
@@ -176,24 +181,39 @@ def _layer_export(name: str, module: nn.Module, pruned: Pruned, planned: _Planne
         row_optimum=optimum,
         zeros=int((pruned.after[tensor] == 0).sum()),
         deployability=deployability(
-            shape,
+            shape if axis == 1 else shape[::-1],
             planned.pattern,
             conv_groups=int(getattr(module, "groups", 1)),
             dense_because=dense,
         ),
+        input_axis=axis,
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Weight:
+    tensor: str
+    axis: int
+    dense: bool
+
+    def scores(self, state: Mapping[str, Tensor], importance: str) -> NDArray[np.floating]:
+        """Scores as float[rows, channels], a row for each output channel and kernel position."""
+        name = self.tensor.removesuffix(".weight")
+        scores = np.moveaxis(weight_scores(name, state[self.tensor], importance), self.axis, -1)
+        return scores.reshape(-1, scores.shape[-1])
+
+
 def _figures(
-    tensor: str, pruned: Pruned, pattern: NMPattern, *, dense: bool
+    weight: _Weight, pruned: Pruned, pattern: NMPattern
 ) -> tuple[float, float, float, float]:
     """Total, default, retained and row optimum of one layer."""
-    before = _scores(tensor, pruned.before[tensor], pruned.importance)
+    tensor = weight.tensor
+    before = weight.scores(pruned.before, pruned.importance)
     total = float(before.sum(dtype=np.float64))
-    if dense:
+    if weight.dense:
         return total, total, total, total
-    permuted = _scores(tensor, pruned.permuted[tensor], pruned.importance)
-    kept = _scores(tensor, pruned.after[tensor], pruned.importance).sum(dtype=np.float64)
+    permuted = weight.scores(pruned.permuted, pruned.importance)
+    kept = weight.scores(pruned.after, pruned.importance).sum(dtype=np.float64)
     best = retained(permuted, pattern)
     if not np.isclose(kept, best, rtol=1e-5):
         raise ExportError(
@@ -203,19 +223,13 @@ def _figures(
     return total, retained(before, pattern), best, row_optimum(before, pattern)
 
 
-def _scores(tensor: str, weight: Tensor, importance: str) -> NDArray[np.floating]:
-    """Scores as float[rows, channels], one row for each output channel and kernel position."""
-    scores = weight_scores(tensor.removesuffix(".weight"), weight, importance)
-    return np.moveaxis(scores, 1, -1).reshape(-1, weight.shape[1])
-
-
 def _frozen_reasons(graph: ChannelGraph | None) -> dict[str, str]:
     layers = graph.layers if graph is not None else ()
     return {layer.tensor: layer.frozen.reason for layer in layers if layer.frozen is not None}
 
 
 def _kind(module: nn.Module) -> str:
-    return next((kind for known, kind in _KINDS.items() if isinstance(module, known)), "")
+    return next((kind for known, kind in _KINDS.items() if isinstance(module, known)), "linear")
 
 
 def _weight_of(module_name: str) -> str:

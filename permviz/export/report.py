@@ -142,6 +142,7 @@ def _layer(row: Mapping[str, Any]) -> LayerExport:
         deployability=Deployability(
             tuple(map(str, fitness["targets"])), tuple(map(str, fitness["reasons"]))
         ),
+        input_axis=int(row["input_axis"]),
     )
 
 

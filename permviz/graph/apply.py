@@ -1,6 +1,5 @@
 """From channel permutations to moves of tensor axes, and from moves to a permuted model."""
 
-import copy
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -14,6 +13,7 @@ from permviz.graph.capture import named_tensors
 from permviz.graph.fingerprint import fingerprint
 from permviz.graph.labels import Labels
 from permviz.graph.types import ChannelGraph, ChannelGroup, Occurrence
+from permviz.graph.wrappers import bare, duplicate
 
 Place = tuple[str, int, tuple[int, int] | None]
 
@@ -63,7 +63,7 @@ def apply_moves(model: nn.Module, moves: Iterable[TensorMove]) -> nn.Module:
     Raises:
         PlanError: a move does not fit the model's tensors.
     """
-    permuted = copy.deepcopy(model)
+    permuted = duplicate(bare(model))
     tensors = dict(named_tensors(permuted))
     with torch.no_grad():
         for move in moves:
@@ -85,7 +85,7 @@ def moved(tensor: Tensor, move: TensorMove) -> Tensor:
 
 
 def apply(model: nn.Module, plan: PermutationPlan) -> nn.Module:
-    """Return the model permuted as planned, a copy.
+    """Return the model permuted as planned, a copy; of a wrapped model what is inside.
 
     Raises:
         PlanError: the plan was made for another model, or gives another result than the

@@ -5,59 +5,28 @@ are still whole. The model is not changed: it is captured in evaluation mode, an
 module gets its own training flag back.
 """
 
+import inspect
+import os
 import threading
 import traceback
 import warnings
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import Tensor, fx, nn
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.export.graph_signature import InputKind
 
 from permviz.errors import CaptureError
-from permviz.graph.nested import members
+from permviz.graph.calling import PREFIX, Called, Inputs
+from permviz.graph.nested import mapped
+from permviz.graph.selection import Counted
 
-LIBRARIES = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What a model is called with.
-
-    Attributes:
-        args: positional arguments.
-        kwargs: keyword arguments.
-    """
-
-    args: tuple[Any, ...] = field(repr=False)
-    kwargs: Mapping[str, Any] = field(repr=False)
-
-    @classmethod
-    def of(cls, example_inputs: object) -> "Inputs":
-        """Read a tensor, a tuple (positional) or a dict (keyword) of inputs.
-
-        Raises:
-            CaptureError: anything else.
-        """
-        if isinstance(example_inputs, Inputs):
-            return example_inputs
-        if isinstance(example_inputs, Tensor):
-            return cls((example_inputs,), {})
-        listed = members(example_inputs)
-        if listed is not None:
-            return cls(tuple(listed), {})
-        if isinstance(example_inputs, Mapping):
-            named = cast("Mapping[Any, Any]", example_inputs)
-            return cls((), {str(name): value for name, value in named.items()})
-        raise CaptureError(
-            f"Example inputs of type {type(example_inputs).__name__} cannot be passed to a "
-            "model; give a tensor, a tuple of positional or a dict of keyword arguments."
-        )
-
+LIBRARIES = tuple(f"{Path(file).parent}{os.sep}" for file in (torch.__file__, __file__))
 
 # torch.export patches torch itself while it captures, so two captures at a time would break.
 _EXPORTING = threading.Lock()
@@ -72,12 +41,16 @@ class Program:
         tensors: canonical name of the parameter or buffer that a placeholder stands for.
         constants: tensors that are neither parameters nor buffers, by placeholder.
         overlapping: names of parameters and buffers that share memory in part.
+        outputs: names of the outputs that count, which are all that the graph returns.
+        left_out: names of the outputs that do not count.
     """
 
     graph: fx.Graph = field(repr=False)
     tensors: Mapping[str, str]
     constants: Mapping[str, Tensor] = field(repr=False)
     overlapping: frozenset[str] = frozenset()
+    outputs: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def capture(model: nn.Module, inputs: Inputs) -> Program:
@@ -86,20 +59,25 @@ def capture(model: nn.Module, inputs: Inputs) -> Program:
     Raises:
         CaptureError: the forward pass fails or cannot be captured; says why and where.
     """
-    try:
-        exported = _export(model, inputs)
-    except Exception as problem:
-        raise CaptureError(_sentence(model, problem)) from problem
+    found: list[Counted] = []
+    exported = _captured(model, inputs, found)
     canonical = canonical_names(model)
     tensors: dict[str, str] = {}
     constants: dict[str, Tensor] = {}
     for spec in exported.graph_signature.input_specs:
         name, target = spec.arg.name, spec.target
         if spec.kind in (InputKind.PARAMETER, InputKind.BUFFER):
-            tensors[name] = canonical[str(target)]
+            tensors[name] = canonical[str(target).removeprefix(PREFIX)]
         elif spec.kind == InputKind.CONSTANT_TENSOR:
             constants[name] = cast("Tensor", exported.constants[str(target)])
-    return Program(exported.graph, tensors, constants, _overlapping(model))
+    return Program(
+        graph=exported.graph,
+        tensors=tensors,
+        constants=constants,
+        overlapping=_overlapping(model),
+        outputs=found[-1].names,
+        left_out=found[-1].left_out,
+    )
 
 
 def canonical_names(model: nn.Module) -> dict[str, str]:
@@ -117,17 +95,18 @@ def named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Generator[None]:
-    """Evaluation mode without gradients; training flags and random state come back."""
-    flags = {module: module.training for module in model.modules()}
+def evaluating(model: nn.Module, seed: int = 0) -> Generator[None]:
+    """Evaluation mode without gradients, seeded; all attributes and random state come back."""
+    before = [(module, dict(vars(module))) for module in model.modules()]
     try:
         model.eval()
         with torch.no_grad(), torch.random.fork_rng(devices=_devices()):  # pyright: ignore[reportUnknownMemberType] - torch leaves it untyped
-            torch.manual_seed(0)  # pyright: ignore[reportUnknownMemberType] - the same
+            torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType] - the same
             yield
     finally:
-        for module, training in flags.items():
-            module.training = training
+        for module, attributes in before:
+            vars(module).clear()
+            vars(module).update(attributes)
 
 
 def source_line(stack: str) -> str:
@@ -136,17 +115,56 @@ def source_line(stack: str) -> str:
     for line in stack.splitlines():
         if line.strip().startswith('File "'):
             file, number = line.strip()[6:].split('", line ', 1)
-            if not file.startswith(LIBRARIES):
+            if not file.startswith((*LIBRARIES, "<")):
                 found = f"{file}:{number.split(',')[0]}"
     return found
 
 
-def _export(model: nn.Module, inputs: Inputs) -> torch.export.ExportedProgram:
+def _captured(
+    model: nn.Module, inputs: Inputs, found: list[Counted]
+) -> torch.export.ExportedProgram:
+    """Capture the model itself, or else what torch.fx can trace of its source."""
+    try:
+        return _export(model, inputs, found)
+    except CaptureError:
+        raise
+    except Exception as problem:
+        traced = None if inputs.forward is not None else _traced(model, inputs)
+        if traced is not None:
+            with suppress(Exception):
+                return _export(traced, inputs, found)
+        raise CaptureError(_sentence(model, problem)) from problem
+
+
+def _export(model: nn.Module, inputs: Inputs, found: list[Counted]) -> torch.export.ExportedProgram:
     with _EXPORTING, evaluating(model), warnings.catch_warnings():
         # Tracing warns about the model's own habits (tracer constants, deprecated calls);
         # whatever matters to the analysis is in the graph.
         warnings.simplefilter("ignore")
-        return torch.export.export(model, inputs.args, dict(inputs.kwargs), strict=False)
+        called = Called(model, inputs, found.append)
+        return torch.export.export(called, inputs.args, dict(inputs.kwargs), strict=False)
+
+
+def _traced(model: nn.Module, inputs: Inputs) -> nn.Module | None:
+    """The model as torch.fx reads it from its source; None if it cannot.
+
+    What the example inputs leave to defaults is fixed to them.
+    """
+    try:
+        signature = inspect.signature(model.forward)
+        given = signature.bind(*inputs.args, **inputs.kwargs).arguments
+        fixed = {
+            name: item.default for name, item in signature.parameters.items() if name not in given
+        }
+        with evaluating(model), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            traced = fx.symbolic_trace(model, concrete_args=fixed)
+            # What no output depends on, such as a log of statistics, need not be captured.
+            traced.graph.eliminate_dead_code()
+            traced.recompile()
+            return traced.eval()
+    except Exception:  # noqa: BLE001 - whatever it trips over, there is no second capture then
+        return None
 
 
 def _devices() -> list[int]:
@@ -154,8 +172,26 @@ def _devices() -> list[int]:
     return list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
 
 
+def has_memory(tensor: Tensor) -> bool:
+    """Whether the tensor holds elements, as those on the meta device and fake ones do not."""
+    return tensor.device.type != "meta" and not isinstance(tensor, FakeTensor)
+
+
+def without_memory(model: nn.Module, inputs: Inputs) -> Inputs:
+    """The inputs as a model on the meta device takes them; as they are for any other model."""
+    devices = {tensor.device.type for _, tensor in named_tensors(model)}
+    if devices != {"meta"}:
+        return inputs
+    args, kwargs = mapped((inputs.args, dict(inputs.kwargs)), Tensor, _to_meta)
+    return replace(inputs, args=args, kwargs=kwargs)
+
+
+def _to_meta(tensor: Tensor) -> Tensor:
+    return tensor.to("meta")
+
+
 def _identity(tensor: Tensor) -> tuple[Any, ...]:
-    if tensor.device.type == "meta" or tensor.numel() == 0:
+    if not has_memory(tensor) or tensor.numel() == 0:
         return ("object", id(tensor))
     return (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype)
 
@@ -165,7 +201,7 @@ def _overlapping(model: nn.Module) -> frozenset[str]:
     owners: dict[int, set[str]] = {}
     canonical = canonical_names(model)
     for name, tensor in named_tensors(model):
-        if tensor.device.type != "meta" and tensor.numel() > 0:
+        if has_memory(tensor) and tensor.numel() > 0:
             owners.setdefault(tensor.untyped_storage().data_ptr(), set()).add(canonical[name])
     return frozenset(name for names in owners.values() if len(names) > 1 for name in names)
 

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, fx
 
 from permviz.graph import nodes
-from permviz.graph.labels import Cause, Value
+from permviz.graph.capture import has_memory
+from permviz.graph.labels import Cause, Value, opaque
 from permviz.graph.nested import leaves, mapped, members
 
 VARYING = "Meets constant values that differ along the axis."
@@ -21,6 +22,8 @@ LARGEST = 1 << 20
 
 def known(tensor: Tensor, cause: Cause) -> Value:
     """A constant tensor: order counts along every axis on which it varies."""
+    if not has_memory(tensor):
+        return opaque(tensor.shape, cause)
     values = tensor.detach().cpu()
     uniform = tuple(
         values.numel() > 0 and bool((values == values.narrow(axis, 0, 1)).all())

@@ -5,19 +5,20 @@ import hashlib
 import torch
 from torch import Tensor, nn
 
-from permviz.graph.capture import named_tensors
+from permviz.graph.capture import has_memory, named_tensors
+from permviz.graph.wrappers import bare
 
 
 def fingerprint(model: nn.Module) -> str:
     """Hash names, shapes, types and contents of all parameters and buffers.
 
     Buffers that are not saved count too; the device does not. Tensors without memory
-    (meta) count by name, shape and type.
+    (meta, fake) count by name, shape and type.
     """
     digest = hashlib.sha256()
-    for name, tensor in sorted(named_tensors(model), key=lambda item: item[0]):
+    for name, tensor in sorted(named_tensors(bare(model)), key=lambda item: item[0]):
         digest.update(f"{name}|{tuple(tensor.shape)}|{tensor.dtype}|".encode())
-        if tensor.device.type != "meta":
+        if has_memory(tensor):
             digest.update(_content(tensor))
     return f"sha256:{digest.hexdigest()}"
 

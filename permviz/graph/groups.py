@@ -1,5 +1,6 @@
 """Channels that may trade places, gathered into named groups with all their places."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from permviz.graph.labels import Labels
 from permviz.graph.ledger import AxisAtoms, LayerCall, Ledger
 from permviz.graph.types import ChannelGroup, Occurrence, Role
 
+PARAMETRIZED = re.compile(r"(\.parametrizations\.weight\.original\d*|\.weight_(v|orig))$")
 ORDER: tuple[Role, ...] = ("consumer", "producer", "passenger")
 
 
@@ -37,8 +39,8 @@ class Grouping:
 
 
 def layer_name(tensor: str) -> str:
-    """Module path of a weight."""
-    return tensor.removesuffix(".weight")
+    """Module path of a weight, also of one that is computed from the tensor."""
+    return PARAMETRIZED.sub("", tensor).removesuffix(".weight")
 
 
 def gather(ledger: Ledger, components: Components) -> Grouping:
@@ -111,8 +113,9 @@ def _roles(layers: Sequence[LayerCall]) -> Mapping[tuple[str, int], Role]:
     roles: dict[tuple[str, int], Role] = {}
     for layer in layers:
         depthwise = layer.conv_groups > 1 and layer.shape[1] == 1
-        roles.setdefault((layer.tensor, 1), "passenger" if depthwise else "consumer")
-        roles.setdefault((layer.tensor, 0), "passenger" if depthwise else "producer")
+        read, written = ("passenger",) * 2 if depthwise else ("consumer", "producer")
+        roles.setdefault((layer.tensor, layer.input_axis), read)
+        roles.setdefault((layer.tensor, layer.output_axis), written)
     return roles
 
 

@@ -42,7 +42,9 @@ class Value:
         facets: int64 arrays with `len(shape)` axes, of size 1 or the axis size.
         uniform: for each axis whether the value is the same all along it.
         cause: why the axes that are neither labelled nor uniform keep their order.
-        tensor: canonical name, if it is a parameter or buffer or some rows of one.
+        tensor: canonical name, if it is a parameter or buffer, or a part of one.
+        origin: for each axis, which axis of that tensor it is.
+        computed: whether its elements are not that tensor's own but computed from them.
         windows: int64[groups, channels/groups], the atoms of a grouped convolution's
             input axis; such a weight has no facet on that axis.
         content: its elements, if they are known and never change.
@@ -55,6 +57,8 @@ class Value:
     tensor: str = ""
     windows: Labels | None = field(default=None, repr=False)
     content: Tensor | None = field(default=None, repr=False)
+    origin: tuple[int, ...] = ()
+    computed: bool = False
 
     def __post_init__(self) -> None:
         # An axis of size 1 cannot vary; a facet without a labelled axis says nothing.

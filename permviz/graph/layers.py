@@ -69,8 +69,8 @@ def _layer(
     names: Mapping[tuple[str, int], tuple[str, ...]],
     reasons: Mapping[tuple[str, int], Frozen],
 ) -> Layer:
-    inputs = names.get((call.tensor, 1), ())
-    single = Frozen(call.tensor, 1, SINGLE)
+    inputs = names.get((call.tensor, call.input_axis), ())
+    single = Frozen(call.tensor, call.input_axis, SINGLE)
     return Layer(
         name=layer_name(call.tensor),
         kind=call.kind,
@@ -78,6 +78,9 @@ def _layer(
         shape=call.shape,
         conv_groups=call.conv_groups,
         inputs=inputs,
-        outputs=names.get((call.tensor, 0), ()),
-        frozen=None if inputs else reasons.get((call.tensor, 1), single),
+        outputs=names.get((call.tensor, call.output_axis), ()),
+        frozen=None if inputs else reasons.get((call.tensor, call.input_axis), single),
+        input_axis=call.input_axis,
+        output_axis=call.output_axis,
+        computed=call.computed,
     )

@@ -77,12 +77,25 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class LayerCall:
-    """A call of a convolution or linear layer with a parameter as its weight."""
+    """A call of a convolution or linear layer with a parameter as its weight.
+
+    Attributes:
+        tensor: canonical name of the weight.
+        kind: of layer.
+        shape: of the weight.
+        conv_groups: number of convolution groups.
+        input_axis: axis of the weight that reads channels.
+        output_axis: axis of the weight that writes channels.
+        computed: whether the weight is computed from the tensor in each forward pass.
+    """
 
     tensor: str
     kind: str
     shape: Shape
     conv_groups: int
+    input_axis: int = 1
+    output_axis: int = 0
+    computed: bool = False
 
 
 @dataclass(slots=True)
@@ -124,11 +137,31 @@ class Ledger:
         """Keep these channels where they are."""
         self.freezes.append((labels, cause))
 
-    def note_layer(self, weight: Value, kind: str, conv_groups: int = 1) -> None:
-        """Note the call of a layer whose weight is a parameter, or some rows of one."""
+    def note_layer(
+        self, weight: Value, kind: str, conv_groups: int = 1, axes: tuple[int, int] = (1, 0)
+    ) -> None:
+        """Note the call of a layer whose weight is a parameter, or a part of one.
+
+        Args:
+            weight: as the layer reads it.
+            kind: of layer.
+            conv_groups: number of convolution groups.
+            axes: input and output axis of `weight`.
+        """
         if weight.tensor in self.shapes:
             shape = self.shapes[weight.tensor]
-            self.layers.append(LayerCall(weight.tensor, kind, shape, conv_groups))
+            read, written = (weight.origin[axis] for axis in axes)
+            self.layers.append(
+                LayerCall(
+                    tensor=weight.tensor,
+                    kind=kind,
+                    shape=shape,
+                    conv_groups=conv_groups,
+                    input_axis=read,
+                    output_axis=written,
+                    computed=weight.computed,
+                )
+            )
 
     def relate(self, columns: Sequence[Column], coordinates: Sequence[Labels] = ()) -> None:
         """Add a relation; nothing is added for no rows."""
@@ -153,6 +186,7 @@ class Call:
         shape: shape of the (first) result.
         source: line of the model's source.
         ledger: where findings go.
+        static: whether no operand depends on the model's inputs.
     """
 
     op: str
@@ -161,6 +195,7 @@ class Call:
     shape: Shape
     source: str
     ledger: Ledger = field(repr=False)
+    static: bool = False
 
     def value(self, *names: str) -> Value:
         """The tensor argument with the first of these names that the operator has."""

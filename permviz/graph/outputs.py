@@ -1,14 +1,18 @@
 """Running a model for comparison: inputs that carry information, outputs as flat lists."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from permviz.errors import VerificationError
-from permviz.graph.capture import Inputs, evaluating, named_tensors
-from permviz.graph.nested import leaves, mapped
+from permviz.graph.calling import PREFIX, Called, Inputs
+from permviz.graph.capture import evaluating, named_tensors
+from permviz.graph.nested import mapped
+from permviz.graph.selection import Counted
+from permviz.graph.widening import KeptWide
 
 SEED = 20_210
 
@@ -17,12 +21,15 @@ def probe(inputs: Inputs) -> Inputs:
     """The inputs with seeded Gaussian noise added to all floating tensors.
 
     Noise of the tensor's own deviation (1 for a constant tensor) keeps zeros or a plain
-    image from hiding what a channel does. Integers, such as tokens, stay as they are.
+    image from hiding what a channel does. Integers, such as tokens, stay as they are, and
+    so do tensors that hold infinities, such as the mask of an attention.
     """
     generator = torch.Generator().manual_seed(SEED)
 
     def noisy(tensor: Tensor) -> Tensor:
         wide = tensor.detach().to("cpu", torch.float64)
+        if not bool(wide.isfinite().all()):
+            return tensor
         deviation = float(wide.std(correction=0)) if wide.numel() else 0.0
         noise = torch.randn(wide.shape, generator=generator, dtype=torch.float64)
         return (wide + noise * (deviation or 1.0)).to(tensor.device, tensor.dtype)
@@ -36,18 +43,25 @@ def widened(inputs: Inputs) -> Inputs:
 
 
 def run(
-    model: nn.Module, inputs: Inputs, replaced: Mapping[str, Tensor] | None = None
-) -> tuple[Tensor, ...]:
-    """All output tensors of the model, with some parameters or buffers replaced.
+    model: nn.Module,
+    inputs: Inputs,
+    replaced: Mapping[str, Tensor] | None = None,
+    *,
+    seed: int = 0,
+) -> Counted:
+    """The outputs of the model that count, with some parameters or buffers replaced.
 
     Raises:
         VerificationError: the model's forward pass fails.
     """
     # A forward that writes into its inputs must not change the next run.
     fresh = _mapped(inputs, _copied)
+    found: list[Counted] = []
+    called = Called(model, inputs, found.append)
+    tensors = {f"{PREFIX}{name}": tensor for name, tensor in (replaced or {}).items()}
     try:
-        with evaluating(model):
-            output = functional_call(model, dict(replaced or {}), fresh.args, dict(fresh.kwargs))
+        with evaluating(model, seed):
+            functional_call(called, tensors, fresh.args, dict(fresh.kwargs))
     except Exception as problem:
         said = next(iter(str(problem).splitlines()), "")
         raise VerificationError(
@@ -55,7 +69,19 @@ def run(
             f"{precision(model)} ({type(problem).__name__}: {said}); "
             "check the example inputs, or analyze without verification."
         ) from problem
-    return tuple(leaves(output, Tensor))
+    return found[-1]
+
+
+def run_wide(
+    model: nn.Module, inputs: Inputs, replaced: Mapping[str, Tensor] | None = None
+) -> tuple[Counted, int]:
+    """The same in float64 throughout, and how many casts inside were left out for it.
+
+    Raises:
+        VerificationError: the model's forward pass fails.
+    """
+    with KeptWide() as kept:
+        return run(model, inputs, replaced), kept.casts
 
 
 def relative_error(expected: Sequence[Tensor], found: Sequence[Tensor]) -> float:
@@ -76,7 +102,7 @@ def precision(model: nn.Module) -> torch.dtype:
 
 
 def _error(expected: Tensor, found: Tensor) -> float:
-    one, other = (tensor.detach().to("cpu", torch.float64) for tensor in (expected, found))
+    one, other = (_comparable(tensor) for tensor in (expected, found))
     same = (one == other) | (one.isnan() & other.isnan())
     if bool(same.all()):
         return 0.0
@@ -91,7 +117,12 @@ def _mapped(inputs: Inputs, change: Callable[[Tensor], Tensor]) -> Inputs:
 
     args = tuple(mapped(item, Tensor, floating) for item in inputs.args)
     kwargs = {name: mapped(item, Tensor, floating) for name, item in inputs.kwargs.items()}
-    return Inputs(args, kwargs)
+    return replace(inputs, args=args, kwargs=kwargs)
+
+
+def _comparable(tensor: Tensor) -> Tensor:
+    parts = torch.view_as_real(tensor) if tensor.is_complex() else tensor
+    return parts.detach().to("cpu", torch.float64)
 
 
 def _double(tensor: Tensor) -> Tensor:

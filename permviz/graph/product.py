@@ -22,6 +22,7 @@ def product(
 
     Operands of size 1 along an axis are repeated along it.
     """
+    _note_layers(call, operands, axes, result)
     every = [*result, *sorted({name for names in axes for name in names} - {*result})]
     laid = [_laid(call, *pair, every) for pair in zip(operands, axes, strict=True)]
     sizes = tuple(max(value.shape[axis] for value in laid) for axis in range(len(every)))
@@ -49,6 +50,25 @@ def attend(call: Call, query: Value, key: Value, value: Value, mask: Value | Non
     scores = combine(call, beside, scores.shape)
     weights = combine(call, [scores, reduce(call, scores, [scores.ndim - 1])], scores.shape)
     return matmul(call, weights, value)
+
+
+def _note_layers(
+    call: Call, operands: Sequence[Value], axes: Sequence[Letters], result: Letters
+) -> None:
+    """A product of one parameter with something that is none is a linear layer.
+
+    The parameter has one axis that is summed and one that is its own; other axes are those
+    of a stack, of which every product takes its part.
+    """
+    if call.static or sum(bool(value.tensor) for value in operands) != 1:
+        return
+    for place, (value, names) in enumerate(zip(operands, axes, strict=True)):
+        others = {name for at, part in enumerate(axes) if at != place for name in part}
+        read = [axis for axis, name in enumerate(names) if name not in result]
+        own = [axis for axis, name in enumerate(names) if name in result and name not in others]
+        if value.tensor and len(read) == len(own) == 1:
+            kind = "linear" if value.ndim == 2 else "experts"
+            call.ledger.note_layer(value, kind, axes=(read[0], own[0]))
 
 
 def first_axes(value: Value, count: int) -> Value:

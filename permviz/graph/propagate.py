@@ -6,7 +6,7 @@ is unknown. The same holds for what it may have written into.
 """
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import prod
@@ -22,19 +22,20 @@ from permviz.graph.labels import Cause, Value, opaque
 from permviz.graph.ledger import Call, Ledger
 from permviz.graph.memory import Memory
 from permviz.graph.nested import leaves, mapped, members
-from permviz.graph.parameters import convolution_groups, parameter
+from permviz.graph.parameters import Kernels, parameter, static_nodes
 from permviz.graph.rules import UnsupportedError, find_rule
 
 INPUT = Cause("Bound to the model input, whose order is given.")
 OUTPUT = Cause("Bound to the model output, whose order must stay.")
 OVERLAPPING = Cause("Shares its memory with another parameter in another layout.")
+JOINING = frozenset({"aten.cat", "aten.concat", "aten.concatenate"})
 # Regions with their own autocast or gradient setting; neither changes what is computed.
 NESTED = frozenset({"wrap_with_autocast", "wrap_with_set_grad_enabled"})
 
 
 def propagate(program: Program, on_progress: Callable[[float], None] | None = None) -> Ledger:
     """Find all ties, marks and frozen channels of a captured model."""
-    walk = _Walk(program, convolution_groups(program))
+    walk = _Walk(program, Kernels.of(program), static_nodes(program))
     listed = list(program.graph.nodes)
     for done, node in enumerate(listed):
         walk.visit(node)
@@ -49,7 +50,8 @@ def propagate(program: Program, on_progress: Callable[[float], None] | None = No
 @dataclass(slots=True)
 class _Walk:
     program: Program
-    conv_groups: Mapping[str, int | None]
+    kernels: Kernels
+    static: frozenset[fx.Node]
     ledger: Ledger = field(default_factory=Ledger)
     results: dict[fx.Node, Any] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
@@ -76,8 +78,7 @@ class _Walk:
             return None if shape is None else opaque(shape, INPUT)
         tensor = self.program.tensors[node.name]
         if tensor not in self.parameters:
-            groups = self.conv_groups.get(tensor)
-            self.parameters[tensor] = parameter(self.ledger, tensor, shape, groups)
+            self.parameters[tensor] = parameter(self.ledger, tensor, shape, self.kernels)
             if tensor in self.program.overlapping:
                 self._freeze(self.parameters[tensor], OVERLAPPING)
         return self.parameters[tensor]
@@ -90,10 +91,12 @@ class _Walk:
             return self._nested(node)
         named = nodes.arguments(node, self.results.__getitem__)
         shape, source = nodes.first_shape(node), nodes.source(node)
-        call = Call(op, overload, named, shape, source, self.ledger)
+        call = Call(op, overload, named, shape, source, self.ledger, node in self.static)
         result = self._folded(node, call)
         if result is None:
             result = self._followed(node, call)
+            if call.static:
+                result = _derived(result, call)
         self._check_written(node, call, result)
         return result
 
@@ -192,6 +195,21 @@ def _attribute(node: fx.Node) -> Any:
     return known(found, Cause(VARYING)) if isinstance(found, Tensor) else found
 
 
+def _derived(result: Any, call: Call) -> Any:
+    """A weight computed element by element from one tensor stands for that tensor."""
+    if not isinstance(result, Value) or result.tensor or result.windows is not None:
+        return result
+    found = {
+        value.tensor: value
+        for value in call.operands()
+        if value.tensor and value.shape == result.shape and value.ndim > 1
+    }
+    if len(found) != 1:
+        return result
+    (source,) = found.values()
+    return replace(result, tensor=source.tensor, origin=source.origin, computed=True)
+
+
 def _without_content(value: Value) -> Value:
     return replace(value, content=None)
 
@@ -204,7 +222,8 @@ def _ruled(call: Call) -> Any:
     rule = find_rule(call.op, call.overload)
     if rule is None:
         raise UnsupportedError
-    if any(0 in value.shape for value in call.operands()):
+    # An empty tensor joined with others, such as the start of a cache, adds nothing.
+    if call.op not in JOINING and any(0 in value.shape for value in call.operands()):
         raise UnsupportedError("a tensor is empty")
     return rule(call)
 

@@ -5,6 +5,7 @@ channels may trade places only if they are picked, laid out and repeated alike.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -26,8 +27,11 @@ def take(call: Call, value: Value, axis: int, index: Sequence[int]) -> Value:
     picked = np.asarray(index, dtype=np.int64)
     facets = tuple(_take_facet(call, facet, axis, picked) for facet in value.facets)
     sizes = (*value.shape[:axis], picked.size, *value.shape[axis + 1 :])
-    rows = axis == 0 and bool((np.diff(picked) > 0).all())
-    return Value(sizes, facets, value.uniform, value.cause, value.tensor if rows else "")
+    part = bool((np.diff(picked) > 0).all())
+    taken = Value(sizes, facets, value.uniform, value.cause)
+    if not part:
+        return taken
+    return replace(taken, tensor=value.tensor, origin=value.origin, computed=value.computed)
 
 
 def permute(call: Call, value: Value, order: Sequence[int]) -> Value:
@@ -42,6 +46,9 @@ def permute(call: Call, value: Value, order: Sequence[int]) -> Value:
         tuple(facets),
         tuple(value.uniform[axis] for axis in order),
         value.cause,
+        value.tensor,
+        origin=tuple(value.origin[axis] for axis in order) if value.tensor else (),
+        computed=value.computed,
     )
 
 

@@ -10,40 +10,65 @@ from permviz.core.permutation import Permutation
 from permviz.core.plan import TensorMove
 from permviz.errors import VerificationError
 from permviz.graph.apply import occurrence_moves
-from permviz.graph.capture import Inputs
+from permviz.graph.calling import Inputs
 from permviz.graph.labels import Cause
+from permviz.graph.outputs import run, run_wide
 from permviz.graph.types import ChannelGroup, Occurrence
-from permviz.graph.verify import FLOAT64_TOLERANCE, VISIBLE, Reference
+from permviz.graph.verify import Reference, replaced
+from permviz.graph.verify_report import FLOAT64_TOLERANCE, VISIBLE, VerifyReport
 
 Progress = Callable[[float], None]
 # A wrong group may survive one order by accident, such as one that keeps its pairs.
 ROUNDS = 2
+VACUOUS = Cause("The check is vacuous: wrongly permuted channels do not change the output.")
 Places = Mapping[str, Sequence[Occurrence]]
 
 
-def failing_groups(
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What trying the groups out has shown.
+
+    Attributes:
+        failed: why groups do not hold, by name.
+        report: all groups that hold, permuted at random together; None if none does or the
+            model cannot be run.
+        controls: by group, how much moving its channels on one side alone changes the
+            output, in the larger of both precisions that were needed.
+    """
+
+    failed: Mapping[str, Cause]
+    report: VerifyReport | None = None
+    controls: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+def tried(
     model: nn.Module, inputs: Inputs, groups: Sequence[ChannelGroup], on_progress: Progress
-) -> dict[str, Cause]:
-    """Permute all groups at random at once; return those that change the output, and why.
+) -> Outcome:
+    """Permute all groups at random at once, and find those that change the output.
 
     A group also fails if moving its channels on one side alone changes nothing, because
     then no check can tell a right permutation from a wrong one.
     """
     if not groups:
-        return {}
+        return Outcome({})
     try:
         reference = Reference.of(model, inputs)
     except VerificationError as problem:
-        return {group.name: Cause(f"Could not be verified: {problem}") for group in groups}
+        return Outcome({group.name: Cause(f"Could not be verified: {problem}") for group in groups})
     trial = _Trial(reference, tuple(_orders(groups, seed) for seed in range(ROUNDS)))
     failed = trial.failing(groups)
+    controls: dict[str, float] = {}
     for done, group in enumerate(groups):
         on_progress(done / len(groups))
-        if group.name not in failed and not trial.tells(group):
-            failed[group.name] = Cause(
-                "The check is vacuous: wrongly permuted channels do not change the output."
-            )
-    return failed
+        if group.name in failed:
+            continue
+        controls[group.name], visible = trial.control(group)
+        if not visible:
+            failed[group.name] = VACUOUS
+    held = [group for group in groups if group.name not in failed]
+    if not held:
+        return Outcome(failed, None, controls)
+    return Outcome(failed, trial.report(held, min(controls[g.name] for g in held)), controls)
 
 
 @dataclass(slots=True)
@@ -63,13 +88,24 @@ class _Trial:
             failed |= {group.name: together for group in rest}
         return failed
 
-    def tells(self, group: ChannelGroup) -> bool:
-        """Whether moving one side of the group's channels alone changes the output."""
+    def control(self, group: ChannelGroup) -> tuple[float, bool]:
+        """How much moving one side of the channels alone changes the output; if visibly."""
         one_side = group.consumers or group.occurrences[:1]
         moves = self._moves({group.name: one_side}, self.rounds[0])
-        if self.reference.native_change(moves) > self.reference.tolerance:
-            return True
-        return self.reference.wide_change(moves) > VISIBLE
+        native = self.reference.native_change(moves)
+        if native > self.reference.tolerance:
+            return native, True
+        wide = self.reference.wide_change(moves)
+        return wide, wide > VISIBLE
+
+    def report(self, groups: Sequence[ChannelGroup], control: float) -> VerifyReport:
+        """Permute these groups together, by the first round's orders."""
+        places = {group.name: group.occurrences for group in groups}
+        moves = self._moves(places, self.rounds[0])
+        reference = self.reference
+        native = run(reference.native, reference.native_inputs, replaced(reference.native, moves))
+        wide, _ = run_wide(reference.wide, reference.wide_inputs, replaced(reference.wide, moves))
+        return reference.report(native.tensors, wide.tensors, control)
 
     def _suspects(self, groups: Sequence[ChannelGroup]) -> dict[str, float]:
         """Halve the groups until those that change the output stand alone."""

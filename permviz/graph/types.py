@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from permviz.graph.verify_report import VerifyReport
+
 Role = Literal["consumer", "producer", "passenger"]
 Indices = NDArray[np.int64]
 
@@ -84,13 +86,18 @@ class Layer:
 
     Attributes:
         name: module path; with the weight's own name where that is not ``weight``.
-        kind: ``conv1d``, ``conv2d``, ``conv3d``, ``linear``, ``lstm``, ``gru`` or ``rnn``.
+        kind: ``conv1d``, ``conv2d``, ``conv3d``, ``linear``, ``experts`` (a stack of linear
+            layers), ``lstm``, ``gru`` or ``rnn``.
         tensor: canonical name of its weight.
-        shape: shape of its weight; axis 1 is the input axis that patterns apply to.
+        shape: shape of its weight.
         conv_groups: number of convolution groups, 1 for a linear layer.
         inputs: names of the channel groups on its input axis, empty if frozen.
         outputs: names of the channel groups on its output axis, empty if frozen.
         frozen: why the input axis cannot be permuted; None if at least a part can.
+        input_axis: axis of its weight that reads channels, to which patterns apply.
+        output_axis: axis of its weight that writes channels.
+        computed: whether its weight is computed from the tensor in each forward pass, as by
+            weight normalisation; it is permuted, but a mask on the tensor would not prune it.
     """
 
     name: str
@@ -101,6 +108,9 @@ class Layer:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     frozen: Frozen | None
+    input_axis: int = 1
+    output_axis: int = 0
+    computed: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,11 +119,17 @@ class ChannelGraph:
 
     Attributes:
         model: the analysed model, never changed.
-        example_inputs: the inputs it was captured and verified with.
+        example_inputs: what it was captured and verified with; passed on to `verify` or
+            `export`, they remember the forward function and the outputs that count.
         groups: the channel groups, each verified unless the analysis was told not to.
         layers: every convolution and linear layer, in the order of execution.
         frozen: every axis that may not be permuted, with its reason.
         fingerprint: of the model.
+        outputs: names of the outputs that count.
+        left_out: names of the outputs that do not, so that their channels may move.
+        verification: of all groups permuted at random together; None if nothing was verified.
+        controls: by group, how much moving its channels on one side alone changed the output.
+        unverified: why nothing was verified; empty if it was.
     """
 
     model: nn.Module = field(repr=False)
@@ -122,6 +138,11 @@ class ChannelGraph:
     layers: tuple[Layer, ...] = field(repr=False)
     frozen: tuple[Frozen, ...] = field(repr=False)
     fingerprint: str
+    outputs: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    verification: VerifyReport | None = field(default=None, repr=False)
+    controls: Mapping[str, float] = field(default_factory=dict[str, float], repr=False)
+    unverified: str = ""
 
     @property
     def by_name(self) -> Mapping[str, ChannelGroup]:

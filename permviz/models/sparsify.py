@@ -4,7 +4,7 @@ The weight of a pruned layer becomes `where(mask, original, 0)`: copies and fine
 the zeros, and the dense weights stay in the state dict beside the masks.
 """
 
-import copy
+import sys
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -17,9 +17,13 @@ from torch.nn.utils import parametrize
 from permviz.core.pattern import NMPattern
 from permviz.core.score import mask
 from permviz.errors import SourceError
+from permviz.graph.wrappers import bare, duplicate
 from permviz.models.importance import Scores, weight_scores
 
 PRUNABLE = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+# GPT-2's linear layer, whose weight is input by output; found only where it is loaded, and by
+# identity, because many other classes have its name.
+_TRANSPOSED = ("transformers.pytorch_utils", "Conv1D")
 
 # Ranking a stripe takes eight bytes of index for each score, so tall layers go in parts.
 _PART = 1 << 20
@@ -55,7 +59,7 @@ def sparsify(
 
     Args:
         model: stays as it is.
-        pattern: the N:M pattern, counted along axis 1 of each weight.
+        pattern: the N:M pattern, counted along the input axis of each weight.
         importance: what decides which weights stay.
         layers: names of the layers to prune; all eligible ones by default.
 
@@ -65,11 +69,13 @@ def sparsify(
         PatternError: the pattern makes no sense.
     """
     parsed = NMPattern.parse(pattern)
-    sparse = copy.deepcopy(model)
+    model = bare(model)
+    sparse = duplicate(model)
     for name in _chosen(model, parsed, layers):
         layer = sparse.get_submodule(name)
         weight = layer.get_parameter("weight")
-        kept = weight_mask(weight_scores(name, weight, importance), parsed)
+        axis = input_axis(model.get_submodule(name))
+        kept = weight_mask(weight_scores(name, weight, importance), parsed, axis)
         _own_class(layer)
         held = Masked(torch.from_numpy(kept).to(weight.device))
         parametrize.register_parametrization(layer, "weight", held)
@@ -78,16 +84,27 @@ def sparsify(
     return sparse
 
 
-def weight_mask(scores: Scores, pattern: NMPattern) -> NDArray[np.bool_]:
-    """Mask the full scores of a weight along axis 1; True is kept.
+def prunable(layer: nn.Module) -> bool:
+    """Whether the module is a convolution or linear layer, whose weight takes a pattern."""
+    return isinstance(layer, PRUNABLE) or _transposed(layer)
+
+
+def input_axis(layer: nn.Module) -> int:
+    """The axis of a prunable layer's weight that reads its input channels."""
+    return 0 if _transposed(layer) else 1
+
+
+def weight_mask(scores: Scores, pattern: NMPattern, axis: int = 1) -> NDArray[np.bool_]:
+    """Mask the full scores of a weight along its input axis; True is kept.
 
     A convolution's K, C, R, S is masked as the matrix (K*R*S) x C.
     """
-    last = np.moveaxis(scores, 1, -1)
+    last = np.moveaxis(scores, axis, -1)
     rows = last.reshape(-1, last.shape[-1])
     step = max(1, _PART // rows.shape[1])
     parts = [mask(rows[start : start + step], pattern) for start in range(0, len(rows), step)]
-    return np.ascontiguousarray(np.moveaxis(np.concatenate(parts).reshape(last.shape), -1, 1))
+    whole = np.concatenate(parts).reshape(last.shape)
+    return np.ascontiguousarray(np.moveaxis(whole, -1, axis))
 
 
 def masks(sparse_model: nn.Module) -> dict[str, Tensor]:
@@ -100,7 +117,7 @@ def plain(sparse_model: nn.Module) -> nn.Module:
 
     The state dict of the copy has the names and the order of the original's.
     """
-    dense = copy.deepcopy(sparse_model)
+    dense = duplicate(sparse_model)
     for _, layer, _ in list(_masked(dense)):
         _own_class(layer)
         parametrize.remove_parametrizations(layer, "weight")
@@ -119,7 +136,7 @@ def eligibility(model: nn.Module, pattern: NMPattern | str = "2:4") -> dict[str,
     Raises:
         PatternError: the pattern makes no sense.
     """
-    reasons = _reasons(model, NMPattern.parse(pattern))
+    reasons = _reasons(bare(model), NMPattern.parse(pattern))
     return {_tensor(name): reason for name, reason in reasons.items()}
 
 
@@ -132,7 +149,8 @@ def remainders(model: nn.Module, pattern: NMPattern | str = "2:4") -> dict[str, 
     parsed = NMPattern.parse(pattern)
     notes: dict[str, str] = {}
     for tensor, reason in eligibility(model, parsed).items():
-        channels = model.get_parameter(tensor).shape[1] if not reason else 0
+        layer = model.get_submodule(tensor.rpartition(".")[0])
+        channels = model.get_parameter(tensor).shape[input_axis(layer)] if not reason else 0
         rest = channels % parsed.m
         if rest:
             last = "channel stays" if rest == 1 else f"{rest} channels stay"
@@ -166,8 +184,13 @@ def _reasons(model: nn.Module, pattern: NMPattern) -> dict[str, str]:
     return {
         name: _reason(name, layer, pattern, users)
         for name, layer in model.named_modules()
-        if isinstance(layer, PRUNABLE)
+        if prunable(layer)
     }
+
+
+def _transposed(layer: nn.Module) -> bool:
+    home = sys.modules.get(_TRANSPOSED[0])
+    return home is not None and isinstance(layer, getattr(home, _TRANSPOSED[1]))
 
 
 def _tensor(layer: str) -> str:
@@ -199,7 +222,7 @@ def _reason(name: str, layer: nn.Module, pattern: NMPattern, users: dict[int, li
     others = [other for other in users[id(weight)] if other != _tensor(name)]
     if others:
         return f"Its weight is shared with {others[0]!r}, which pruning would change too."
-    channels = weight.shape[1]
+    channels = weight.shape[input_axis(layer)]
     if channels < pattern.m:
         plural = "channel is" if channels == 1 else "channels are"
         return f"{channels} input {plural} fewer than the {pattern.m} of a stripe."

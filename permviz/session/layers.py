@@ -52,7 +52,7 @@ class LayerValues:
         layer = self.layer(name)
         with self._lock:
             if name not in self._problems:
-                width = layer.shape[1]
+                width = layer.shape[layer.input_axis]
                 blocks = [np.arange(g * width, g * width + width) for g in range(layer.conv_groups)]
                 matrix = score_matrix(layer, self._scores[layer.tensor])
                 self._problems[name] = SearchProblem.of(matrix, self._pattern, blocks)
@@ -76,7 +76,7 @@ class LayerValues:
     def order(self, name: str, group_orders: Mapping[str, NDArray[np.int64]]) -> NDArray[np.int64]:
         """The order of a layer's input channels under orders of its channel groups."""
         layer = self.layer(name)
-        order = np.arange(layer.shape[1] * layer.conv_groups)
+        order = np.arange(layer.shape[layer.input_axis] * layer.conv_groups)
         for group, group_order in group_orders.items():
             if group in layer.inputs:
                 _move(order, self._graph.by_name[group], layer, group_order)
@@ -86,10 +86,17 @@ class LayerValues:
 def dense_layers(graph: ChannelGraph, pattern: NMPattern) -> dict[str, str]:
     """Why layers are not pruned, by their names, in a sentence each; pruned ones are left out."""
     reasons = eligibility(graph.model, pattern)
-    found = {layer.name: reasons.get(layer.tensor, _UNMASKED) for layer in graph.layers}
+    found = {
+        layer.name: _COMPUTED if layer.computed else reasons.get(layer.tensor, _UNMASKED)
+        for layer in graph.layers
+    }
     return {name: reason for name, reason in found.items() if reason}
 
 
+_COMPUTED = (
+    "Its weight is computed in each forward pass, as by weight or spectral normalisation, which "
+    "a mask would not survive; its channels move with the others."
+)
 _UNMASKED = (
     "Only weights of convolution and linear modules are pruned; this one belongs to another "
     "kind of module, or is used without one."
@@ -100,9 +107,12 @@ def score_matrix(layer: Layer, weight: NDArray[np.floating]) -> Scores:
     """Lay a weight's scores out by input channel: float[rows, channels].
 
     A conv weight [K, C, R, S] becomes (K*R*S) x C. The groups of a grouped convolution
-    stand side by side, so that every input channel has one column.
+    stand side by side, so that every input channel has one column. A weight whose input
+    axis is not axis 1 becomes (all its other axes) x C.
     """
-    width, kernel = layer.shape[1], int(np.prod(layer.shape[2:]))
+    width, kernel = layer.shape[layer.input_axis], int(np.prod(layer.shape[2:]))
+    if layer.input_axis != 1:
+        return np.moveaxis(weight, layer.input_axis, -1).reshape(-1, width)
     grouped = weight.reshape(layer.conv_groups, -1, width, kernel)
     # conv group, row, channel, kernel position -> row, kernel position, conv group, channel
     return grouped.transpose(1, 3, 0, 2).reshape(-1, layer.conv_groups * width)
@@ -114,9 +124,10 @@ def _move(
     """Write a group's order into the order of a layer's input axis."""
     rows_a_conv_group = layer.shape[0] // layer.conv_groups
     for place in group.consumers:
-        if place.tensor != layer.tensor or place.axis != 1:
+        if place.tensor != layer.tensor or place.axis != layer.input_axis:
             continue
-        start = place.rows[0] // rows_a_conv_group * layer.shape[1] if place.rows else 0
+        width = layer.shape[layer.input_axis]
+        start = place.rows[0] // rows_a_conv_group * width if place.rows else 0
         at = np.full(group.size, -1, dtype=np.int64)
         at[place.channels] = np.arange(place.channels.size)
         taken = at[group_order[place.channels]]

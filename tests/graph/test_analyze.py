@@ -91,11 +91,14 @@ def test_a_wrong_rule_is_caught_and_the_rest_proceeds(
 def test_a_model_that_cannot_run_in_float64_is_frozen_with_the_reason() -> None:
     class Narrow(Small):
         def forward(self, x: Tensor) -> dict[str, Tensor]:
-            return super().forward(x.float())
+            if x.dtype != torch.float32:
+                raise TypeError("pictures are float32")
+            return super().forward(x)
 
     graph = analyze(Narrow(), IMAGE)
     assert graph.groups == ()
     assert "could not be verified" in graph.layers[-1].frozen.reason.lower()
+    assert "pictures are float32" in graph.layers[-1].frozen.reason
 
 
 def test_progress_runs_from_zero_to_one(lively: Lively) -> None:

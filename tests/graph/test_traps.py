@@ -288,8 +288,8 @@ def test_a_weight_that_is_computed_is_no_layer_to_prune(
     graph = sound(
         lively(net(standardised, first=nn.Conv2d(3, 8, 3), last=nn.Conv2d(8, 4, 1))), IMAGE
     )
-    assert graph.layers == ()
-    assert graph.groups == ()
+    assert [layer.computed for layer in graph.layers] == [True, True]
+    assert blocks(graph) == {"last": [8]}
 
 
 def test_writing_into_a_constant_freezes_what_is_written(

@@ -152,4 +152,5 @@ def test_all_tensors_of_nested_outputs_are_compared() -> None:
             return {"out": Output(x, (x + 1, x + 2)), "list": [x + 3]}
 
     found = run(Nested(), Inputs.of(torch.zeros(1)))
-    assert [float(tensor) for tensor in found] == [0.0, 1.0, 2.0, 3.0]
+    assert [float(tensor) for tensor in found.tensors] == [0.0, 1.0, 2.0, 3.0]
+    assert found.names == ("out.logits", "out.hidden.0", "out.hidden.1", "list.0")

@@ -1,11 +1,12 @@
 """Reading by numbers: known numbers pick labels, unknown ones freeze what they number."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 
 import torch
 
-from permviz.graph.combine import combine, mark
+from permviz.graph.combine import align, combine, mark
 from permviz.graph.labels import Labels, Value, normal_axis
 from permviz.graph.ledger import Call
 from permviz.graph.rearrange import expand, take, view
@@ -72,6 +73,29 @@ def repeat_interleave(call: Call) -> Value:
     return take(call, value, place, [at // int(count) for at in range(call.shape[place])])
 
 
+@rule("index_put", "_unsafe_index_put")
+def index_put(call: Call) -> Value:
+    """Values written at numbers for the first axes; the other axes are side by side."""
+    value, written = call.value("self"), call.value("values")
+    given = [at for at in call.arguments["indices"] if at is not None]
+    axes = range(len(given))
+    if len(given) < len(call.arguments["indices"]):
+        raise UnsupportedError(f"{call.op} leaves an axis out before a numbered one")
+    numbers = _together(call, given)
+    untracked(call, numbers, range(numbers.ndim))
+    rest = value.ndim - len(given)
+    laid = align(written, numbers.ndim + rest)
+    laid = untracked(call, laid, range(laid.ndim - rest))
+    facets = tuple(f.reshape((1,) * len(given) + f.shape[f.ndim - rest :]) for f in laid.facets)
+    sizes = (1,) * len(given) + laid.shape[laid.ndim - rest :]
+    flags = (True,) * len(given) + laid.uniform[laid.ndim - rest :]
+    beside = combine(
+        call, [untracked(call, value, axes), Value(sizes, facets, flags, laid.cause)], value.shape
+    )
+    uniform = tuple(flag and axis not in axes for axis, flag in enumerate(beside.uniform))
+    return Value(value.shape, beside.facets, uniform, beside.cause)
+
+
 @rule("one_hot")
 def one_hot(call: Call) -> Value:
     """A new last axis of numbers, which count in their order."""
@@ -100,7 +124,11 @@ def _numbered(call: Call, value: Value, given: dict[int, Value]) -> Value:
     uniform = [read.uniform[axis] for axis in rest]
     uniform[start:start] = numbers.uniform
     cause = numbers.cause if not all(numbers.uniform) else read.cause
-    return Value(call.shape, tuple(laid), tuple(uniform), cause)
+    picked = Value(call.shape, tuple(laid), tuple(uniform), cause)
+    if axes != [0] or not value.tensor:
+        return picked
+    # Layers of a stack, chosen by number: each is still a layer of that stack.
+    return replace(picked, tensor=value.tensor, origin=(0,) * numbers.ndim + value.origin[1:])
 
 
 def _picked(call: Call, value: Value, axis: int, numbers: Value) -> Value:

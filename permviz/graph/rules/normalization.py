@@ -44,6 +44,15 @@ def layer_norm(call: Call) -> Value:
     return combine(call, [value, statistics, *[p for p in passengers if p is not None]])
 
 
+@rule("_weight_norm")
+def weight_norm(call: Call) -> Value:
+    """Direction and length of the weights of each output channel."""
+    direction, length = call.value("v"), call.value("g")
+    axis = int(call.arguments["dim"])
+    axes = [place for place in range(direction.ndim) if place != axis]
+    return combine(call, [direction, reduce(call, direction, axes), length])
+
+
 @rule("group_norm")
 def group_norm(call: Call) -> Value:
     """Statistics over the channels of a norm group, which stay together."""

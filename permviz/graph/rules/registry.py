@@ -24,12 +24,14 @@ _RULES: dict[str, Rule] = {}
 def rule(*operations: str) -> Callable[[Rule], Rule]:
     """Register a function for operations such as ``conv2d``, or ``max.other`` for one overload.
 
-    A text may list several of them, with spaces in between.
+    A text may list several of them, with spaces in between. Operations of libraries other
+    than torch have their namespace in front, as in ``torchvision::roi_align``.
     """
 
     def register(function: Rule) -> Rule:
         for operation in " ".join(operations).split():
-            _RULES[f"aten.{operation}"] = function
+            space, _, name = operation.rpartition("::")
+            _RULES[f"{space or 'aten'}.{name}"] = function
         return function
 
     return register

@@ -1,5 +1,6 @@
 """Operations that pick indices along an axis, and those that join what was picked."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 from permviz.graph.combine import combine
@@ -27,7 +28,9 @@ def select(call: Call) -> Value:
     """One index, whose axis disappears."""
     value, axis = _read(call)
     index = normal_axis(int(call.arguments["index"]), value.shape[axis])
-    return view(call, take(call, value, axis, [index]), call.shape)
+    picked = view(call, take(call, value, axis, [index]), call.shape)
+    rest = tuple(at for place, at in enumerate(value.origin) if place != axis)
+    return replace(picked, tensor=value.tensor, origin=rest)
 
 
 @rule("flip")
@@ -80,8 +83,11 @@ def glu(call: Call) -> Value:
 @rule("cat", "concat", "concatenate")
 def join(call: Call) -> Value:
     """Values one after the other along an axis."""
-    values = [value for value in call.arguments["tensors"] if value.shape != (0,)]
-    return cat(call, values, normal_axis(int(call.arguments.get("dim", 0)), values[0].ndim))
+    given, dim = call.arguments["tensors"], int(call.arguments.get("dim", 0))
+    values = [value for value in given if value.shape != (0,) and value.shape[dim] > 0]
+    if len(values) == 1:
+        return values[0]
+    return cat(call, values, normal_axis(dim, values[0].ndim))
 
 
 @rule("stack")
