@@ -105,7 +105,9 @@ def evaluating(model: nn.Module, seed: int = 0) -> Generator[None]:
             yield
     finally:
         for module, attributes in before:
-            vars(module).clear()
+            # Never emptied, not for a moment: another thread may be running the model.
+            for name in vars(module).keys() - attributes.keys():
+                del vars(module)[name]
             vars(module).update(attributes)
 
 
