@@ -113,7 +113,7 @@ class LayersView(Sighted):
             margin=0,
             formatters={DEFAULT: percent, PERMUTED: percent}
             | {text: _efficacy_cell() for text in self.strategies},
-            widths=_WIDTHS | dict.fromkeys(self.strategies, 112),
+            widths=_WIDTHS | dict.fromkeys(self.strategies, 70),
             titles={text: f"efficacy % {text}" for text in self.strategies},
             text_align=dict.fromkeys([DEFAULT, PERMUTED], "right"),
             header_filters=_FILTERS,
