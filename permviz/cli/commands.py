@@ -76,6 +76,13 @@ def search(
     seed: Annotated[int, typer.Option(metavar="N", help="Of the random numbers.")] = 0,
     state: State = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Directory to export to.")] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Keep searches there as they go; a killed run goes on from the same directory.",
+        ),
+    ] = None,
     accuracy: Annotated[
         bool, typer.Option(help="Measure the accuracy, if the model comes with data.")
     ] = True,
@@ -95,6 +102,7 @@ def search(
         budget=budget,
         seed=seed,
         out=out,
+        keep=keep,
         accuracy=accuracy,
     )
     raise typer.Exit(run(request))
