@@ -7,10 +7,13 @@ import param
 from panel.io.callbacks import PeriodicCallback
 
 from permviz.app.controls import Controls
+from permviz.app.flow import Opened
 from permviz.app.state import Explorer
 from permviz.app.values import BEST, CHOSEN, TABS, Task
+from permviz.graph.types import ChannelGraph
 from permviz.views.compare import CompareView
 from permviz.views.export import ExportView
+from permviz.views.groups import GroupsView
 from permviz.views.layer import LayerView
 from permviz.views.layers import LayersView
 from permviz.views.summary import SummaryView
@@ -30,6 +33,7 @@ class Page(pn.viewable.Viewer):
         layers = LayersView(rows=refs.rows, strategies=refs.searched)
         layer = LayerView(rows=refs.rows, pair=refs.pair, tracks=refs.tracks, orders=_orders(state))
         compare = CompareView(comparison=refs.comparison, seen=False)
+        groups = GroupsView(graph=pn.bind(_graph, refs.opened), seen=False)
         export = ExportView(
             state.export,
             state.verify_export,
@@ -39,11 +43,11 @@ class Page(pn.viewable.Viewer):
             packed=refs.packed,
             busy=pn.bind(_exporting, refs.tasks),
         )
-        for view in (layers, layer, compare):
+        for view in (layers, layer, compare, groups):
             tie(view, state, "layer")
         tie(compare, state, "choice")
         tie(layer, state, "shown")
-        self._views = (layers, layer, compare, export)
+        self._views = (layers, layer, compare, groups, export)
         self._places = [pn.Column(sizing_mode="stretch_width") for _ in TABS]
         self.tabs = pn.Tabs(
             *zip(TABS, self._places, strict=True),
@@ -102,6 +106,10 @@ def tie(one: param.Parameterized, other: param.Parameterized, name: str) -> None
 
 def _orders(state: Explorer) -> Any:
     return pn.bind(lambda searched: [BEST, *searched], state.param.searched)
+
+
+def _graph(opened: Opened | None) -> ChannelGraph | None:
+    return None if opened is None else opened.graph
 
 
 def _exports(state: Explorer) -> Any:

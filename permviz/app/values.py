@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from permviz.session.comparison import NOTHING
 
-TABS = ("Layers", "Layer", "Compare", "Export")
+TABS = ("Layers", "Layer", "Compare", "Graph", "Export")
 BEST = "best of each group"
 CHOSEN = "chosen layer by layer"
 STRATEGIES = ("channel_swap", "osg", "auto")

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from permviz.views.compare import Compare
+    from permviz.views.groups import Groups
 
-__all__ = ["Compare"]
+__all__ = ["Compare", "Groups"]
 
-_HOMES = {"Compare": "compare"}
+_HOMES = {"Compare": "compare", "Groups": "groups"}
 
 
 def __getattr__(name: str) -> object:

@@ -20,6 +20,8 @@ POINTS = """models.filter(m => m.type == 'ColumnDataSource' && m.data.shape?.len
 def test_strategies_are_compared_layer_by_layer_and_the_choice_is_exported(visit, tmp_path):
     page = visit(ASKED)
     page.see("No search has run yet.")
+    look_at_the_graph(page)
+    page.tab("Compare")
     page.button("Start").click()
     page.see(re.compile(r"^finished: "))
     layers = page.until(f"({POINTS}).length == 2 && {POINTS}[0] == 3 && {POINTS}[1] / 3")
@@ -39,6 +41,20 @@ def test_strategies_are_compared_layer_by_layer_and_the_choice_is_exported(visit
     used = {name: group["strategy"] for name, group in plan["groups"].items()}
     assert used[LAYER] == "channel_swap"
     assert len(set(used.values())) > 1
+
+
+def look_at_the_graph(page):
+    """Lanes of the groups are drawn; a layer that is picked here is picked everywhere."""
+    page.tab("Graph")
+    page.see("channel groups,")
+    page.see(f"Also read by {SHARING}.")
+    page.until("models.some(m => m.type == 'ColumnDataSource' && m.data.strength?.length > 8)")
+    page.shoot("graph")
+    page.page.get_by_label("Layer", exact=True).select_option("stem")
+    page.page.wait_for_url(re.compile("layer=stem"))
+    page.see("Its inputs keep their order.")
+    page.page.get_by_label("Layer", exact=True).select_option(LAYER)
+    page.page.wait_for_url(re.compile(f"layer={LAYER}"))
 
 
 def choose(page, strategy):
