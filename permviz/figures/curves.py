@@ -110,6 +110,8 @@ def curve_plot(info: CurveInfo) -> hv.Overlay:
             line_dash=dashes[curve.label],
             line_width=2.5,
             interpolation="steps-post",
+            # Only what elements say of it makes the axes follow the data.
+            framewise=True,
             tools=["hover"],
         )
     overlay = hv.Overlay(curves)
@@ -117,6 +119,5 @@ def curve_plot(info: CurveInfo) -> hv.Overlay:
         xlabel=info.clock,
         ylabel="efficacy in %",
         legend_position="bottom_right",
-        framewise=True,
     )
     return overlay

@@ -125,7 +125,6 @@ class CompareView(Sighted):
             frontier_plot,
             self._times,
             hooks=[savable],
-            framewise=True,
             width=360,
             height=280,
             **_FIGURE,
@@ -238,9 +237,7 @@ def _figure(plot: Any, info: CompareInfo, pipe: Pipe, height: int) -> hv.Dynamic
     """A figure as wide as there is room, its layers above those of its neighbour."""
     names = max(len(shortened(text)) for text in info.strategies)
     keep = margins(28 + 6 * names, _COLORBAR if plot is layers_plot else 0)
-    return live(
-        plot, pipe, hooks=[savable, keep], framewise=True, responsive=True, height=height, **_FIGURE
-    )
+    return live(plot, pipe, hooks=[savable, keep], responsive=True, height=height, **_FIGURE)
 
 
 def _pane(drawn: hv.DynamicMap, **size: Any) -> pn.viewable.Viewable:
