@@ -15,10 +15,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from permviz.views.compare import Compare
     from permviz.views.groups import Groups
+    from permviz.views.parts import Curves, Heatmaps, Layers
 
-__all__ = ["Compare", "Groups"]
+__all__ = ["Compare", "Curves", "Groups", "Heatmaps", "Layers"]
 
-_HOMES = {"Compare": "compare", "Groups": "groups"}
+_HOMES = {
+    "Compare": "compare",
+    "Curves": "parts",
+    "Groups": "groups",
+    "Heatmaps": "parts",
+    "Layers": "parts",
+}
 
 
 def __getattr__(name: str) -> object:

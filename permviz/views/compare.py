@@ -19,6 +19,8 @@ from permviz.session.session import Session
 from permviz.views.comparing import (
     AHEAD,
     SHARES,
+    USED,
+    WINNER,
     choice_sentence,
     compare_legend,
     comparison_csv,
@@ -143,7 +145,7 @@ class CompareView(Sighted):
             frozen_columns=[LAYER],
             stylesheets=[TABLE_CSS],
             titles={AHEAD: "ahead by (points)"},
-            widths={LAYER: 150, AHEAD: 80, SHARES: 300},
+            widths={LAYER: 150, WINNER: 104, AHEAD: 80, USED: 104, SHARES: 300},
             **_WIDE,
         )
         table.param.watch(self._pick_row, "selection")
