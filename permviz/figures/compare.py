@@ -109,7 +109,6 @@ def compare_plot(info: CompareInfo) -> hv.Overlay:
     """Draw the map: strategies by layers, a dot on each winner, a frame around what is used."""
     overlay = hv.Overlay([_cells(info), _frames(info), _dots(info)])
     overlay.opts(
-        framewise=True,
         yticks=[(row, shortened(text)) for row, text in enumerate(info.strategies)],
         ylim=(-0.6, max(len(info.strategies), 1) - 0.4),
         xlim=_reach(info),
@@ -249,6 +248,7 @@ def _points(info: CompareInfo) -> hv.Points:
         marker="shape",
         size=9,
         alpha=0.9,
+        framewise=True,
         tools=["hover", "tap"],
         nonselection_alpha=0.9,
         hover_tooltips=[

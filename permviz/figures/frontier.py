@@ -117,6 +117,7 @@ def _points(info: FrontierInfo, seconds: NDArray[np.float64]) -> hv.Points:
         color="paint",
         marker="shape",
         size=12,
+        framewise=True,
         tools=["hover"],
         hover_tooltips=[
             ("strategy", "@strategy"),

@@ -231,10 +231,10 @@ def _nodes(info: GroupsInfo) -> hv.Points:
         (_NODE, node.place, node.name, *_look(node, lanes), node.frozen or "can be permuted")
         for node in info.nodes
     ]
-    nodes = hv.Points(data, ["x", "y"], ["layer", "paint", "shape", "told"])
+    nodes = hv.Points(data, ["x", "y"], ["layer", "paint", "sign", "told"])
     nodes.opts(
         color="paint",
-        marker="shape",
+        marker="sign",
         size=13,
         line_width=2,
         tools=["hover", "tap"],

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from importlib import import_module
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,3 +149,15 @@ class ChannelGraph:
     def by_name(self) -> Mapping[str, ChannelGroup]:
         """The groups by their names."""
         return {group.name: group for group in self.groups}
+
+    def __repr__(self) -> str:
+        return _picture().graph_text(self)
+
+    def _repr_html_(self) -> str:
+        """Counts and a small picture, for notebooks."""
+        return _picture().graph_html(self)
+
+
+def _picture() -> Any:
+    # The picture is of this type, so it can only be imported once the type is there.
+    return import_module("permviz.graph.picture")

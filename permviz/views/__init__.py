@@ -15,10 +15,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from permviz.views.compare import Compare
     from permviz.views.groups import Groups
+<<<<<<< HEAD
 
 __all__ = ["Compare", "Groups"]
 
 _HOMES = {"Compare": "compare", "Groups": "groups"}
+=======
+    from permviz.views.parts import Curves, Heatmaps, Layers
+
+__all__ = ["Compare", "Curves", "Groups", "Heatmaps", "Layers"]
+
+_HOMES = {
+    "Compare": "compare",
+    "Curves": "parts",
+    "Groups": "groups",
+    "Heatmaps": "parts",
+    "Layers": "parts",
+}
+>>>>>>> explorer
 
 
 def __getattr__(name: str) -> object:

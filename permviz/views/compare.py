@@ -19,6 +19,8 @@ from permviz.session.session import Session
 from permviz.views.comparing import (
     AHEAD,
     SHARES,
+    USED,
+    WINNER,
     choice_sentence,
     compare_legend,
     comparison_csv,
@@ -125,7 +127,6 @@ class CompareView(Sighted):
             frontier_plot,
             self._times,
             hooks=[savable],
-            framewise=True,
             width=360,
             height=280,
             **_FIGURE,
@@ -144,7 +145,7 @@ class CompareView(Sighted):
             frozen_columns=[LAYER],
             stylesheets=[TABLE_CSS],
             titles={AHEAD: "ahead by (points)"},
-            widths={LAYER: 150, AHEAD: 80, SHARES: 300},
+            widths={LAYER: 150, WINNER: 104, AHEAD: 80, USED: 104, SHARES: 300},
             **_WIDE,
         )
         table.param.watch(self._pick_row, "selection")
@@ -238,9 +239,7 @@ def _figure(plot: Any, info: CompareInfo, pipe: Pipe, height: int) -> hv.Dynamic
     """A figure as wide as there is room, its layers above those of its neighbour."""
     names = max(len(shortened(text)) for text in info.strategies)
     keep = margins(28 + 6 * names, _COLORBAR if plot is layers_plot else 0)
-    return live(
-        plot, pipe, hooks=[savable, keep], framewise=True, responsive=True, height=height, **_FIGURE
-    )
+    return live(plot, pipe, hooks=[savable, keep], responsive=True, height=height, **_FIGURE)
 
 
 def _pane(drawn: hv.DynamicMap, **size: Any) -> pn.viewable.Viewable:

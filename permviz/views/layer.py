@@ -17,7 +17,6 @@ HEIGHT = 215
 _WIDE = {
     "responsive": True,
     "height": HEIGHT,
-    "framewise": True,
     "active_tools": [],
     "toolbar": None,
     "fontsize": SMALL,

@@ -79,7 +79,7 @@ def test_picture_marks_readers_writers_and_reasons(graph):
     assert sorted(lines.dimension_values("strength").tolist()) == [0.4, 1.0]
     told = list(zip(places["layer"], places["does"], strict=True))
     assert told.count(("inner", "reads")) == told.count(("inner", "writes")) == 1
-    assert nodes["shape"].tolist() == ["x", "square", "square", "square", "x"]
+    assert nodes["sign"].tolist() == ["x", "square", "square", "square", "x"]
     assert reasons["y"].tolist() == [0, 4]
     assert "cumsum" in reasons["text"][1]
 

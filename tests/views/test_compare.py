@@ -68,6 +68,12 @@ def test_map_chart_and_frontier_are_drawn_and_followed_in_place(found, figures, 
     assert figures(root) == drawn
     efficacies = [max(data["efficacy"]) for data in sources(root, "shape") if len(data["shape"])]
     assert max(efficacies) == 60.0
+    assert any(figure.y_range.end > 60.0 for figure in drawn)
+    before = [figure.y_range.end for figure in drawn]
+    view.comparison = Comparison(
+        found.strategies, (layer("a", ("g",), 95.0, 20.0), *found.layers[1:]), {}, found.best
+    )
+    assert max(figure.y_range.end for figure in drawn) > max(95.0, *before)
 
 
 def test_tap_on_the_map_picks_layer_and_strategy(found):

@@ -18,8 +18,8 @@ def test_picking_a_node_picks_the_layer_and_lights_its_groups(graph, sources):
     root = view.__panel__().get_root()
     view._tap(["0", "2", "4"], 0.9)
     assert view.layer == "2" == view._picked.value
-    # The lanes of both groups, whatever else is lit.
-    assert [1.0, 1.0] in [list(drawn["strength"]) for drawn in sources(root, "strength")]
+    (lines,) = sources(root, "width")
+    assert list(lines["strength"]) == [1.0, 1.0]
     view._tap(["0", "2", "4"], -3.0)
     assert view.layer == "2"
 
