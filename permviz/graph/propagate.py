@@ -109,6 +109,8 @@ class _Walk:
 
     def _followed(self, node: fx.Node, call: Call) -> Any:
         try:
+            if "index_put" in call.op and nodes.numbers_by_mask(node):
+                raise UnsupportedError("it writes where a mask says")
             return _fitting(node, _ruled(call))
         except (UnsupportedError, LookupError, ValueError) as problem:
             return self._refuse(node, call, problem)

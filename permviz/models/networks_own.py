@@ -62,7 +62,7 @@ class Translator(nn.Module):
 class Recurrent(nn.Module):
     """A language model of stacked recurrent layers."""
 
-    def __init__(self, kind: type[nn.RNNBase]) -> None:
+    def __init__(self, kind: type[nn.LSTM | nn.GRU]) -> None:
         super().__init__()
         self.words, self.classifier = nn.Embedding(WORDS, WIDTH), nn.Linear(WIDTH, WORDS)
         self.body = kind(WIDTH, WIDTH, 3, batch_first=True)
