@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from permviz.graph.rendering import as_html, as_text
 from permviz.graph.verify_report import VerifyReport
 
 Role = Literal["consumer", "producer", "passenger"]
@@ -86,8 +87,8 @@ class Layer:
 
     Attributes:
         name: module path; with the weight's own name where that is not ``weight``.
-        kind: ``conv1d``, ``conv2d``, ``conv3d``, ``linear``, ``experts`` (a stack of linear
-            layers), ``lstm``, ``gru`` or ``rnn``.
+        kind: ``conv1d``, ``conv2d``, ``conv3d``, ``conv_transpose1d`` to ``3d``,
+            ``linear``, ``experts`` (a stack of linear layers), ``lstm``, ``gru`` or ``rnn``.
         tensor: canonical name of its weight.
         shape: shape of its weight.
         conv_groups: number of convolution groups, 1 for a linear layer.
@@ -148,3 +149,11 @@ class ChannelGraph:
     def by_name(self) -> Mapping[str, ChannelGroup]:
         """The groups by their names."""
         return {group.name: group for group in self.groups}
+
+    def __str__(self) -> str:
+        """Layers and groups as text, columns aligned."""
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        """Layers and groups as a notebook shows them."""
+        return as_html(self)

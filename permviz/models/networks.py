@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from permviz.errors import SourceError
 
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 Build = Callable[[], tuple[nn.Module, object]]
 
 
@@ -67,22 +68,28 @@ def words(count: int = 2, length: int = 8, known: int = 30) -> Tensor:
 
 
 def enliven(model: nn.Module, seed: int = 0) -> nn.Module:
-    """Draw anew whatever is the same everywhere, in place; evaluation mode.
+    """Draw anew what would hide a channel, in place; evaluation mode.
 
-    Zero-initialised heads, identity norms and fresh statistics hide what a channel does, and
-    a check on them would prove nothing.
+    Zero-initialised heads, identity norms and fresh statistics are the same for all channels,
+    and convolutions that shrink what they read bury it under the rounding of a deep network:
+    a check on either would prove nothing.
     """
     generator = torch.Generator().manual_seed(seed)
-    statistics = [(n, t) for n, t in model.named_buffers() if "running_" in n]
+    statistics = [tensor for name, tensor in model.named_buffers() if "running_" in name]
     with torch.no_grad():
-        for _, tensor in [*model.named_parameters(), *statistics]:
-            if (
-                tensor.is_floating_point()
-                and tensor.numel() > 1
-                and bool((tensor == tensor.flatten()[0]).all())
-            ):
+        for part in model.modules():
+            if isinstance(part, CONVOLUTIONS):
+                fan = part.weight[0].numel()
+                part.weight.copy_(torch.randn(part.weight.shape, generator=generator))
+                part.weight.mul_((2 / fan) ** 0.5)  # keeps the scale behind a ReLU
+        for tensor in [*model.parameters(), *statistics]:
+            if tensor.is_floating_point() and tensor.numel() > 1 and _same(tensor):
                 tensor.copy_(_drawn(tensor, generator))
     return model.eval()
+
+
+def _same(tensor: Tensor) -> bool:
+    return bool((tensor == tensor.flatten()[0]).all())
 
 
 def _drawn(tensor: Tensor, generator: torch.Generator) -> Tensor:

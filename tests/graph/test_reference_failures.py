@@ -18,7 +18,7 @@ IMAGE = torch.randn(2, 3, 6, 6, generator=torch.Generator().manual_seed(1))
 class Attention(nn.Module):
     """Queries, keys and values from layers of their own; only values reach the output layer."""
 
-    def __init__(self, **names: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.heads = 2
         for name in ("query", "key", "value", "out"):
@@ -98,9 +98,7 @@ def whole(middle: nn.Module) -> nn.Module:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_output_stays_and_what_can_move_does(
-    name: str, lively: Lively, sound: Sound
-) -> None:
+def test_the_output_stays_and_what_can_move_does(name: str, lively: Lively, sound: Sound) -> None:
     build, expected = CASES[name]
     graph = sound(lively(whole(build())), IMAGE)
     found = {group.name: [len(block) for block in group.blocks] for group in graph.groups}
