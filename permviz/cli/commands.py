@@ -190,7 +190,10 @@ def bench(
 def reproduce(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="table1, table3, table9, table10, figure3 or figure4."),
+        typer.Argument(
+            metavar="NAME",
+            help="table1, table3, table9, table10, figure3, figure4, or coverage.",
+        ),
     ],
     seeds: Annotated[
         int | None, typer.Option(metavar="N", help="Fewer matrices or runs than the paper.")
@@ -201,11 +204,17 @@ def reproduce(
     strategies: Annotated[
         str, typer.Option(metavar="LIST", help="Only these, such as auto,osg.")
     ] = "",
+    networks: Annotated[
+        str, typer.Option(metavar="LIST", help="For coverage: only these, such as resnet50,gpt2.")
+    ] = "",
     device: Device = "auto",
     form: Format = "table",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write there.")] = None,
 ) -> None:
-    """Run a table or figure of the paper: its strategies and ours, beside what was published."""
+    """Run a table or figure of the paper: its strategies and ours, beside what was published.
+
+    Coverage analyses networks, the paper's and today's: what can be permuted, and the proof.
+    """
     from permviz.cli.reproduce import Request, run
 
     request = Request(
@@ -216,5 +225,6 @@ def reproduce(
         device=device,
         form=form,
         out=out,
+        networks=networks,
     )
     raise typer.Exit(run(request))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from permviz.cli import covering
 from permviz.cli.measuring import (
     INTERRUPTED,
     Record,
@@ -35,6 +36,7 @@ class Request:
         device: where to search.
         form: table, csv or json.
         out: file to write instead of printing.
+        networks: comma-separated names, for coverage; empty for all.
     """
 
     name: str
@@ -44,11 +46,14 @@ class Request:
     device: str
     form: str
     out: Path | None
+    networks: str = ""
 
 
 def run(request: Request) -> int:
     """Measure and print; return the exit code."""
     check_output(request.form, request.out)
+    if request.name == _COVERAGE:
+        return covering.run(request.networks, request.form, request.out)
     if request.name in _FIGURES:
         _FIGURES[request.name](request)
         return 0
@@ -71,7 +76,7 @@ def _experiment(request: Request) -> Experiment:
     if make is None:
         raise PermvizError(
             f"{request.name!r} cannot be reproduced; choose one of "
-            f"{', '.join((*_TABLES, *_FIGURES))}."
+            f"{', '.join((*_TABLES, *_FIGURES, _COVERAGE))}."
         )
     if request.seeds is not None and request.seeds < 1:
         raise PermvizError(f"--seeds {request.seeds} is not possible; choose 1 or more.")
@@ -150,6 +155,7 @@ def _figure4(request: Request) -> None:
     write(records, request.form, request.out, about)
 
 
+_COVERAGE = "coverage"
 _FIGURES: dict[str, Callable[[Request], None]] = {"figure3": _figure3, "figure4": _figure4}
 
 

@@ -7,7 +7,6 @@ module gets its own training flag back.
 
 import inspect
 import os
-import threading
 import traceback
 import warnings
 from collections.abc import Generator, Iterator, Mapping
@@ -23,13 +22,11 @@ from torch.export.graph_signature import InputKind
 
 from permviz.errors import CaptureError
 from permviz.graph.calling import PREFIX, Called, Inputs
+from permviz.graph.exporting import exported
 from permviz.graph.nested import mapped
 from permviz.graph.selection import Counted
 
 LIBRARIES = tuple(f"{Path(file).parent}{os.sep}" for file in (torch.__file__, __file__))
-
-# torch.export patches torch itself while it captures, so two captures at a time would break.
-_EXPORTING = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +57,18 @@ def capture(model: nn.Module, inputs: Inputs) -> Program:
         CaptureError: the forward pass fails or cannot be captured; says why and where.
     """
     found: list[Counted] = []
-    exported = _captured(model, inputs, found)
+    captured = _captured(model, inputs, found)
     canonical = canonical_names(model)
     tensors: dict[str, str] = {}
     constants: dict[str, Tensor] = {}
-    for spec in exported.graph_signature.input_specs:
+    for spec in captured.graph_signature.input_specs:
         name, target = spec.arg.name, spec.target
         if spec.kind in (InputKind.PARAMETER, InputKind.BUFFER):
             tensors[name] = canonical[str(target).removeprefix(PREFIX)]
         elif spec.kind == InputKind.CONSTANT_TENSOR:
-            constants[name] = cast("Tensor", exported.constants[str(target)])
+            constants[name] = cast("Tensor", captured.constants[str(target)])
     return Program(
-        graph=exported.graph,
+        graph=captured.graph,
         tensors=tensors,
         constants=constants,
         overlapping=_overlapping(model),
@@ -139,12 +136,9 @@ def _captured(
 
 
 def _export(model: nn.Module, inputs: Inputs, found: list[Counted]) -> torch.export.ExportedProgram:
-    with _EXPORTING, evaluating(model), warnings.catch_warnings():
-        # Tracing warns about the model's own habits (tracer constants, deprecated calls);
-        # whatever matters to the analysis is in the graph.
-        warnings.simplefilter("ignore")
+    with evaluating(model):
         called = Called(model, inputs, found.append)
-        return torch.export.export(called, inputs.args, dict(inputs.kwargs), strict=False)
+        return exported(called, inputs.args, inputs.kwargs)
 
 
 def _traced(model: nn.Module, inputs: Inputs) -> nn.Module | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
+import torch
 from torch import Tensor, fx
 from torch._ops import OpOverload
 
@@ -87,6 +88,13 @@ def may_share_memory(node: fx.Node) -> bool:
     if operation(node)[0].rstrip("_") in PASSING:
         return True
     return any(item.alias_info is not None for item in _schema(target).arguments)
+
+
+def numbers_by_mask(node: fx.Node) -> bool:
+    """Whether an index of the node is a mask, which may cover several axes at once."""
+    given = argument(node, "indices")
+    captured = [item.meta.get("val") for item in leaves(given, fx.Node)]
+    return any(isinstance(item, Tensor) and item.dtype == torch.bool for item in captured)
 
 
 def written(node: fx.Node) -> Iterator[fx.Node]:

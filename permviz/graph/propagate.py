@@ -109,7 +109,7 @@ class _Walk:
 
     def _followed(self, node: fx.Node, call: Call) -> Any:
         try:
-            return _fitting(node, _ruled(call))
+            return _fitting(node, _ruled(node, call))
         except (UnsupportedError, LookupError, ValueError) as problem:
             return self._refuse(node, call, problem)
 
@@ -218,10 +218,12 @@ def _varying(value: Value, cause: Cause) -> Value:
     return Value(value.shape, value.facets, (False,) * value.ndim, cause)
 
 
-def _ruled(call: Call) -> Any:
+def _ruled(node: fx.Node, call: Call) -> Any:
     rule = find_rule(call.op, call.overload)
     if rule is None:
         raise UnsupportedError
+    if "index_put" in call.op and nodes.numbers_by_mask(node):
+        raise UnsupportedError("it writes where a mask says")
     # An empty tensor joined with others, such as the start of a cache, adds nothing.
     if call.op not in JOINING and any(0 in value.shape for value in call.operands()):
         raise UnsupportedError("a tensor is empty")

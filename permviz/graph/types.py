@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from permviz.graph.rendering import as_html, as_line, as_text
 from permviz.graph.verify_report import VerifyReport
 
 Role = Literal["consumer", "producer", "passenger"]
@@ -87,8 +87,8 @@ class Layer:
 
     Attributes:
         name: module path; with the weight's own name where that is not ``weight``.
-        kind: ``conv1d``, ``conv2d``, ``conv3d``, ``linear``, ``experts`` (a stack of linear
-            layers), ``lstm``, ``gru`` or ``rnn``.
+        kind: ``conv1d``, ``conv2d``, ``conv3d``, ``conv_transpose1d`` to ``3d``,
+            ``linear``, ``experts`` (a stack of linear layers), ``lstm``, ``gru`` or ``rnn``.
         tensor: canonical name of its weight.
         shape: shape of its weight.
         conv_groups: number of convolution groups, 1 for a linear layer.
@@ -151,13 +151,12 @@ class ChannelGraph:
         return {group.name: group for group in self.groups}
 
     def __repr__(self) -> str:
-        return _picture().graph_text(self)
+        return as_line(self)
+
+    def __str__(self) -> str:
+        """Layers and groups as text, columns aligned."""
+        return as_text(self)
 
     def _repr_html_(self) -> str:
-        """Counts and a small picture, for notebooks."""
-        return _picture().graph_html(self)
-
-
-def _picture() -> Any:
-    # The picture is of this type, so it can only be imported once the type is there.
-    return import_module("permviz.graph.picture")
+        """Layers and groups as a notebook shows them, with a small picture."""
+        return as_html(self)

@@ -124,6 +124,7 @@ def test_figure_4_says_how_sparse_a_layer_must_be(monkeypatch, run, capsys):
     [
         (("table2",), "table1, table3"),
         (("figure3", "--strategies", "auto,osg"), "one strategy"),
+        (("coverage", "--networks", "unet,resnet5"), "'resnet5' is unknown"),
         (("figure4", "--strategies", "magic"), "magic"),
         (("table9", "--seeds", "0"), "--seeds 0"),
         (("table9", "--budget", "0"), "positive"),
@@ -141,3 +142,12 @@ def test_what_cannot_be_reproduced_is_one_sentence(
     assert captured.out == ""
     assert sentence in captured.err
     assert captured.err.count("\n") == 1
+
+
+def test_coverage_is_a_row_for_each_network(run, capsys):
+    names = ("--networks", "lstm stack,transformer (norm first)")
+    rows = rows_of(run, capsys, "coverage", *names)
+    assert [row["network"] for row in rows] == ["lstm stack", "transformer (norm first)"]
+    assert rows[0]["layers"] == "7 of 7"
+    assert all(row["captured"] == "yes" and row["weights %"] == 100 for row in rows)
+    assert all(float(row["change float64"]) < 1e-13 < float(row["control"]) for row in rows)
