@@ -9,7 +9,7 @@ random groups instead, each stripe in one.
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, combinations
-from math import comb
+from math import comb, inf
 from typing import ClassVar
 
 import numpy as np
@@ -79,22 +79,20 @@ class StripeGroups:
         if block.stripes < 2:
             return
         size = min(self.stripes, block.stripes)
-        if size < 4 and _listed_whole(block, size):
+        if size < 4 and table_work(block, size) <= _TABLE_WORK:
             climber = AllGroups(block, kernels, size)
         else:
             climber = RandomGroups(block, kernels, size, rng)
         yield from climb_and_escape(climber, self.escapes, rng)
 
 
-def _listed_whole(block: Block, size: int) -> bool:
-    """Whether all groups of stripes are few enough to keep a table of them."""
+def table_work(block: Block, size: int) -> float:
+    """Sums that the table of all groups takes; infinite where it has too many lines."""
     groups = comb(block.stripes, size)
     bytes_each = 16 + size * (8 + block.pattern.m)
-    return (
-        groups <= _MOST_GROUPS
-        and groups * bytes_each <= block.memory
-        and groups * _work(block, size) <= _TABLE_WORK
-    )
+    if groups > _MOST_GROUPS or groups * bytes_each > block.memory:
+        return inf
+    return groups * _work(block, size)
 
 
 def _work(block: Block, size: int) -> int:
