@@ -34,8 +34,8 @@ _COOLED = 0.97
 _STEPS = 200
 """Into how many steps a search is cut, so that the heat falls smoothly."""
 
-_SAMPLE, _SAMPLED_ORDERS, _SAMPLE_WORK = 64, 8, 5_000_000
-"""Stripes, orders and max-adds at most from which the heat is set."""
+_SAMPLE, _LEAST_SAMPLE, _SAMPLED_ORDERS, _SAMPLE_WORK = 64, 12, 8, 5_000_000
+"""Stripes at most and at least, orders, and max-adds, from which the heat is set."""
 
 _NORMAL_QUARTILE = 0.3186
 """Lower quartile of the magnitude of normal numbers, in deviations."""
@@ -210,9 +210,12 @@ def _deviation(block: Block, rng: np.random.Generator, kernels: Kernels) -> floa
     Taken from the lower quartile, since a few large channels would otherwise set the heat
     for all others; where they do stand out, most swaps are smaller still.
     """
-    sampled = min(block.stripes, _SAMPLE)
-    orders = _SAMPLE_WORK // (sampled**2 * block.columns.shape[1])
-    drawn = [_gains(block, rng, kernels) for _ in range(min(max(orders, 1), _SAMPLED_ORDERS))]
+    rows = block.columns.shape[1]
+    sampled = min(block.stripes, max(_LEAST_SAMPLE, min(_SAMPLE, _SAMPLE_WORK // (16 * rows))))
+    orders = _SAMPLE_WORK // (sampled**2 * rows)
+    drawn = [
+        _gains(block, sampled, rng, kernels) for _ in range(min(max(orders, 1), _SAMPLED_ORDERS))
+    ]
     gains = np.concatenate(drawn)
     deviation = float(gains.std())
     typical = float(np.quantile(np.abs(gains), 0.25)) / _NORMAL_QUARTILE
@@ -221,10 +224,10 @@ def _deviation(block: Block, rng: np.random.Generator, kernels: Kernels) -> floa
     return typical * typical / deviation
 
 
-def _gains(block: Block, rng: np.random.Generator, kernels: Kernels) -> Values:
+def _gains(block: Block, sampled: int, rng: np.random.Generator, kernels: Kernels) -> Values:
     """Gains of the swaps between the first slots of some stripes, at a random order."""
     m = block.pattern.m
-    stripes = rng.permutation(block.channels).reshape(-1, m)[:_SAMPLE]
+    stripes = rng.permutation(block.channels).reshape(-1, m)[:sampled]
     first = stripes[:, 0]
     floors = kernels.floors(block.columns, stripes, block.pattern.n)[::m]
     values = kernels.slot_values(floors, block.columns[first])

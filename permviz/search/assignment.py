@@ -13,13 +13,16 @@ from typing import ClassVar
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from permviz.kernels.protocol import Kernels, Values
+from permviz.kernels.protocol import Columns, Kernels, Values
 from permviz.search.ledger import StripeLedger
 from permviz.search.restarts import restarted
 from permviz.search.strategy import Block, Order, Steps, at_least
 
-_BATCH_WORK = 200_000_000
-"""Max-adds between two looks at the clock: some 10 to 20 ms on one core."""
+_BATCH_WORK = 100_000_000
+"""Max-adds between two looks at the clock: some 5 to 10 ms on one core."""
+
+_COPY_WORK = 2_000_000
+"""Scores copied between two looks at the clock."""
 
 _MOST_OPENED = 256
 """Stripes whose assignment takes some 7 ms; time grows with the third power, gains do not."""
@@ -97,7 +100,7 @@ def _values(
     m, n = block.pattern.m, block.pattern.n
     values = np.empty((slots.size, slots.size))
     batch = max(1, _BATCH_WORK // (slots.size * block.columns.shape[1]))
-    lifted = block.columns[order[slots]]
+    lifted = yield from _lifted(order[slots], block)
     for start in range(0, slots.size, batch):
         some = slots[start : start + batch]
         floors = kernels.floors(block.columns, order.reshape(-1, m)[some // m], n)
@@ -105,3 +108,14 @@ def _values(
         values[start : start + batch] = kernels.slot_values(floors[open_slots], lifted)
         yield None
     return values
+
+
+def _lifted(channels: Order, block: Block) -> Generator[None, float | None, Columns]:
+    """The columns of some channels, side by side."""
+    lifted = np.empty((channels.size, block.columns.shape[1]), dtype=np.float32)
+    batch = max(1, _COPY_WORK // block.columns.shape[1])
+    for start in range(0, channels.size, batch):
+        lifted[start : start + batch] = block.columns[channels[start : start + batch]]
+        if start + batch < channels.size:
+            yield None
+    return lifted

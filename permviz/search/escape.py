@@ -32,6 +32,10 @@ class Climber(Protocol):
         """The order after one round of the best moves in the table."""
         ...
 
+    def keep(self) -> None:
+        """Remember the table of `order`, the best so far, from which escapes begin."""
+        ...
+
 
 def climb(climber: Climber, order: Order) -> Steps:
     """Make rounds from `order` until none gains; proposes the order after each."""
@@ -63,11 +67,13 @@ def climb_and_escape(climber: Climber, escapes: int, rng: np.random.Generator) -
     if climber.block.stripes < 2:
         return
     best, reached = climber.order.copy(), climber.ledger.value(climber.order)
+    climber.keep()
     for _ in range(escapes):
         yield from climb(climber, _swapped(best, climber.block.pattern.m, rng))
         value = climber.ledger.value(climber.order)
         if value > reached:
             best, reached = climber.order.copy(), value
+            climber.keep()
 
 
 def _swapped(order: Order, m: int, rng: np.random.Generator) -> Order:

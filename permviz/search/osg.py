@@ -143,7 +143,8 @@ class AllGroups(_Groups):
         self._groups = np.fromiter(every, dtype=np.int64).reshape(-1, size)
         self._gains = np.zeros(len(self._groups))
         self._places = np.zeros((len(self._groups), size * block.pattern.m), dtype=np.uint8)
-        self._tabled = np.full(block.channels, -1, dtype=np.int64)
+        self._tabled: Order = np.full(block.channels, -1, dtype=np.int64)
+        self._kept: tuple[Order, Values, Places] | None = None
 
     def retable(self) -> Steps:
         """Value again every group with a stripe that is not what it was.
@@ -151,7 +152,10 @@ class AllGroups(_Groups):
         A stripe counts as tabled only when all are, so a climb that is left half way
         through a table never reads it.
         """
-        stale = (self._tabled != self.order).reshape(-1, self.block.pattern.m).any(axis=1)
+        stale = self._stale(self._tabled)
+        if self._kept is not None and self._stale(self._kept[0]).sum() < stale.sum():
+            self._tabled, self._gains, self._places = (part.copy() for part in self._kept)
+            stale = self._stale(self._tabled)
         which = np.flatnonzero(stale[self._groups].any(axis=1))
         yield from self._value(self._groups, self._gains, self._places, which)
         self._tabled = self.order.copy()
@@ -160,6 +164,14 @@ class AllGroups(_Groups):
         """The order after one round of sharing, best first and each stripe once."""
         chosen = self._best_groups()
         return self._share(self._groups[chosen], self._places[chosen])
+
+    def keep(self) -> None:
+        """Remember the table; that of an escape is far from it when it is taken back."""
+        self._kept = (self._tabled.copy(), self._gains.copy(), self._places.copy())
+
+    def _stale(self, tabled: Order) -> NDArray[np.bool_]:
+        """The stripes that are not what they were in a table."""
+        return (tabled != self.order).reshape(-1, self.block.pattern.m).any(axis=1)
 
     def _best_groups(self) -> NDArray[np.int64]:
         """Groups that gain, best first, no two with a common stripe."""
@@ -199,3 +211,6 @@ class RandomGroups(_Groups):
         """The order after all groups that gain are shared out."""
         chosen = self._gains > 0
         return self._share(self._groups[chosen], self._places[chosen])
+
+    def keep(self) -> None:
+        """Nothing: other groups are drawn for every round."""
