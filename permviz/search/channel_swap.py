@@ -66,7 +66,7 @@ class ChannelSwap:
             climber = SwapClimber(block, kernels)
         else:
             climber = WindowClimber(block, kernels, width, rng)
-        yield from climb_and_escape(climber, self.escapes, rng)
+        yield from climb_and_escape(climber, [np.arange(block.channels)], self.escapes, rng)
 
 
 def stripes_at_a_time(block: Block) -> int:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from permviz.errors import StrategyError
 from permviz.kernels import subsets
 from permviz.kernels.protocol import Kernels, Places, Stripes, Values
-from permviz.search.escape import climb_and_escape
+from permviz.search.escape import climb, climb_and_escape
 from permviz.search.ledger import StripeLedger
 from permviz.search.restarts import restarted
 from permviz.search.strategy import Block, Order, Steps, at_least
@@ -37,8 +37,9 @@ class StripeGroups:
     """Share out the best groups of stripes, best first and each stripe once a round.
 
     Attributes:
-        stripes: how many stripes are shared out together, 2 to 4; groups of 4 are drawn
-            at random.
+        stripes: how many stripes are shared out together, 2 to 4. With 3 there are two
+            climbs, one from the optimum of pairs, and the better one counts; groups of 4
+            are drawn at random.
         escapes: how many times a local optimum is left by one random swap.
         restarts: how many more times all this is done, from random orders.
 
@@ -83,7 +84,12 @@ class StripeGroups:
             climber = AllGroups(block, kernels, size)
         else:
             climber = RandomGroups(block, kernels, size, rng)
-        yield from climb_and_escape(climber, self.escapes, rng)
+        starts = [np.arange(block.channels)]
+        if size == 3 and isinstance(climber, AllGroups):
+            pairs = AllGroups(block, kernels, 2)
+            yield from climb(pairs, starts[0])
+            starts.append(pairs.order)
+        yield from climb_and_escape(climber, starts, self.escapes, rng)
 
 
 def table_work(block: Block, size: int) -> float:
