@@ -15,12 +15,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from permviz.views.compare import Compare
     from permviz.views.groups import Groups
-<<<<<<< HEAD
-
-__all__ = ["Compare", "Groups"]
-
-_HOMES = {"Compare": "compare", "Groups": "groups"}
-=======
     from permviz.views.parts import Curves, Heatmaps, Layers
 
 __all__ = ["Compare", "Curves", "Groups", "Heatmaps", "Layers"]
@@ -32,7 +26,6 @@ _HOMES = {
     "Heatmaps": "parts",
     "Layers": "parts",
 }
->>>>>>> explorer
 
 
 def __getattr__(name: str) -> object:
