@@ -16,7 +16,7 @@ explore: $(VENV)/.explore
 	$(BIN)/permviz explore digits --port $(PORT) $(if $(filter 0,$(OPEN)),--no-open,--open)
 
 test: $(VENV)/.test
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder --benchmark-disable
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

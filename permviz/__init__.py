@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from permviz.session.session import Session
     from permviz.session.settings import SearchSettings
 
+    from . import views  # noqa: F401 - its parts are public by their own names
+
 __all__ = [
     "ChannelGraph",
     "CheckReport",
@@ -106,6 +108,8 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name == "__version__":
         return import_module("importlib.metadata").version("permviz")
+    if name == "views":
+        return import_module("permviz.views")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'permviz' has no attribute {name!r}")

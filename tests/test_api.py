@@ -76,5 +76,17 @@ def test_the_version_is_that_of_the_package() -> None:
     assert pv.__version__ == version("permviz")
 
 
+@pytest.mark.parametrize("name", pv.views.__all__)
+def test_views_stand_alone_by_their_names(name: str) -> None:
+    view = getattr(pv.views, name)
+    assert view.__name__ == name
+    assert view.__doc__
+
+
+def test_unknown_views_are_attribute_errors() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Comparison'"):
+        _ = pv.views.Comparison
+
+
 def test_types_are_shipped() -> None:
     assert (Path(pv.__file__).parent / "py.typed").is_file()

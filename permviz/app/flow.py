@@ -7,6 +7,7 @@ touch no state. Tests put another `Flow` in its place.
 import gc
 import tempfile
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,7 @@ from permviz.graph.verify import VerifyReport, verify
 from permviz.kernels import warm
 from permviz.models.accuracy import AccuracyTable, accuracy_table
 from permviz.models.sources import LoadedModel, load_model, load_state
+from permviz.session.comparison import Comparison, comparison
 from permviz.session.plan import session_plan
 from permviz.session.report import (
     LayerRow,
@@ -55,11 +57,13 @@ class Findings:
     Attributes:
         rows: one a layer.
         totals: of the model.
+        comparison: of the strategies.
         pair: the chosen layer in both orders; None if it has no scores.
     """
 
     rows: tuple[LayerRow, ...]
     totals: ModelTotals
+    comparison: Comparison
     pair: OrderPair | None
 
 
@@ -101,7 +105,7 @@ class Flow:
 
     def prepare(self, opened: Opened, settings: SearchSettings) -> Session:
         """Set a search up without running it; all settings are checked here."""
-        return Session(opened.graph, settings)
+        return Session(opened.graph, settings, giving_way=True)
 
     def warm(self, report: Report) -> None:
         """Wait for the compiled kernels."""
@@ -113,7 +117,12 @@ class Flow:
     def findings(self, session: Session, layer: str, strategy: str | None) -> Findings:
         """Sum up what a session has found so far, with a look at one layer."""
         rows = layer_rows(session)
-        return Findings(rows, model_totals(session, rows), self.pair(session, layer, strategy))
+        return Findings(
+            rows,
+            model_totals(session, rows),
+            comparison(session, rows),
+            self.pair(session, layer, strategy),
+        )
 
     def pair(self, session: Session, layer: str, strategy: str | None) -> OrderPair | None:
         """One layer as given and as permuted; None if the pattern does not apply to it.
@@ -188,12 +197,12 @@ class ExportOrder:
     """What an export should be.
 
     Attributes:
-        strategy: whose orders; None for the best of each group.
+        strategy: whose orders, for all groups or by group; None for the best of each group.
         directory: on the server; None for a temporary one.
         accuracy: to be told in the report, if it was measured.
     """
 
-    strategy: str | None
+    strategy: Mapping[str, str] | str | None
     directory: Path | None
     accuracy: AccuracyTable | None
 

@@ -7,9 +7,13 @@ import param
 from panel.io.callbacks import PeriodicCallback
 
 from permviz.app.controls import Controls
+from permviz.app.flow import Opened
 from permviz.app.state import Explorer
-from permviz.app.values import BEST, TABS, Task
+from permviz.app.values import BEST, CHOSEN, TABS, Task
+from permviz.graph.types import ChannelGraph
+from permviz.views.compare import CompareView
 from permviz.views.export import ExportView
+from permviz.views.groups import GroupsView
 from permviz.views.layer import LayerView
 from permviz.views.layers import LayersView
 from permviz.views.summary import SummaryView
@@ -28,19 +32,22 @@ class Page(pn.viewable.Viewer):
         self.summary = SummaryView(totals=refs.totals, check=refs.check, accuracy=refs.accuracy)
         layers = LayersView(rows=refs.rows, strategies=refs.searched)
         layer = LayerView(rows=refs.rows, pair=refs.pair, tracks=refs.tracks, orders=_orders(state))
+        compare = CompareView(comparison=refs.comparison, seen=False)
+        groups = GroupsView(graph=pn.bind(_graph, refs.opened), seen=False)
         export = ExportView(
             state.export,
             state.verify_export,
             rows=refs.rows,
             pattern=refs.pattern,
-            orders=_orders(state),
+            orders=_exports(state),
             packed=refs.packed,
             busy=pn.bind(_exporting, refs.tasks),
         )
-        for view in (layers, layer):
+        for view in (layers, layer, compare, groups):
             tie(view, state, "layer")
+        tie(compare, state, "choice")
         tie(layer, state, "shown")
-        self._views = (layers, layer, export)
+        self._views = (layers, layer, compare, groups, export)
         self._places = [pn.Column(sizing_mode="stretch_width") for _ in TABS]
         self.tabs = pn.Tabs(
             *zip(TABS, self._places, strict=True),
@@ -72,9 +79,10 @@ class Page(pn.viewable.Viewer):
 
     def _tie_tabs(self) -> None:
         tabs, state = self.tabs, self.state
-        tabs.param.watch(lambda _: self._fill_tabs(), "active")
-        self._fill_tabs()
         tabs.param.watch(lambda event: state.param.update(tab=TABS[event.new]), "active")
+        self._fill_tabs()
+        # The tab itself turns at once; its figures take a moment longer.
+        tabs.param.watch(lambda _: pn.state.execute(self._fill_tabs, schedule=True), "active")
         state.param.watch(lambda event: tabs.param.update(active=TABS.index(event.new)), "tab")
 
     def _fill_tabs(self) -> None:
@@ -98,6 +106,17 @@ def tie(one: param.Parameterized, other: param.Parameterized, name: str) -> None
 
 def _orders(state: Explorer) -> Any:
     return pn.bind(lambda searched: [BEST, *searched], state.param.searched)
+
+
+def _graph(opened: Opened | None) -> ChannelGraph | None:
+    return None if opened is None else opened.graph
+
+
+def _exports(state: Explorer) -> Any:
+    def offered(searched: tuple[str, ...], choice: dict[str, str]) -> list[str]:
+        return [*([CHOSEN] if choice else []), BEST, *searched]
+
+    return pn.bind(offered, state.param.searched, state.param.choice)
 
 
 def _exporting(tasks: tuple[Task, ...]) -> bool:

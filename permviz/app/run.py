@@ -72,7 +72,9 @@ class Run:
         """Stop listening and end the session's work, without waiting for its threads."""
         self._unsubscribe()
         self.session.cancel()
-        threading.Thread(target=self.session.close, daemon=True).start()
+        # The interpreter has to wait for it: torch aborts the process when a tensor is freed
+        # by a thread that outlives the interpreter.
+        threading.Thread(target=self.session.close).start()
 
 
 class _Pace:

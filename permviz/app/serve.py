@@ -1,18 +1,21 @@
 """Serve the explorer from this process."""
 
 import logging
-import socket
 import threading
 
 import panel as pn
 
 from permviz.app.flow import Flow
+from permviz.app.port import check_port
 from permviz.app.shell import EXTENSIONS, TITLE, build
-from permviz.errors import PermvizError, ServeError
+from permviz.errors import PermvizError
 
 DEFAULT_MODEL = "digits"
 PAGE = "explorer"
 """The page's path, the same as of apps/explorer.py; the root leads there."""
+
+_PATIENCE = 10.0
+"""Seconds that the first page may wait for its model; a slower one is loaded in sight."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -42,7 +45,10 @@ def serve(
     def page() -> pn.viewable.Viewable:
         return build(name)
 
-    threading.Thread(target=_warm_up, args=(name,), daemon=True).start()
+    warming = threading.Thread(target=_warm_up, args=(name,), daemon=True)
+    warming.start()
+    # A page that is built while all this is loaded takes longer than both one after the other.
+    warming.join(_PATIENCE)
     pn.serve(
         # Only a plain function is called for every visit; a partial would be shown as text.
         {PAGE: page},
@@ -55,26 +61,6 @@ def serve(
         unused_session_lifetime_milliseconds=30_000,
         check_unused_sessions_milliseconds=2_000,
     )
-
-
-def check_port(port: int, address: str = "127.0.0.1") -> None:
-    """Make sure that a server can listen here.
-
-    Raises:
-        ServeError: it cannot, with what to do instead.
-    """
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As the server does it: a port that was free a moment ago is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-        except OverflowError as problem:
-            raise ServeError(f"Port {port} does not exist; choose one up to 65535.") from problem
-        except OSError as problem:
-            raise ServeError(
-                f"Port {port} on {address} cannot be used ({problem.strerror}); stop what uses "
-                "it, or choose another port."
-            ) from problem
 
 
 def _warm_up(model: str) -> None:

@@ -4,6 +4,7 @@ import param
 
 from permviz.app.values import BEST, STRATEGIES, TABS
 from permviz.models.importance import importance_names
+from permviz.session.comparison import NOTHING
 
 
 class Shown(param.Parameterized):
@@ -17,6 +18,7 @@ class Shown(param.Parameterized):
     budget = param.Number(10.0, bounds=(0.01, None), allow_None=True, doc="Seconds a strategy.")
     layer = param.String("", doc="Name of the layer that is looked at.")
     shown = param.String(BEST, doc="Whose order is looked at: BEST or a strategy's text.")
+    choice = param.Dict({}, doc="Strategy by channel group; the best where none is named.")
     tab = param.Selector(default="Layers", objects=list(TABS))
 
     uploaded = param.Boolean(False, doc="Whether the loaded weights came from a file.")
@@ -26,6 +28,7 @@ class Shown(param.Parameterized):
     progress = param.Parameter(None, doc="Progress of the search.")
     rows = param.Parameter((), doc="LayerRow of each layer.")
     totals = param.Parameter(None, doc="ModelTotals.")
+    comparison = param.Parameter(NOTHING, doc="Comparison of the strategies.")
     pair = param.Parameter(None, doc="OrderPair of the chosen layer.")
     tracks = param.Parameter({}, doc="Track of each strategy on the chosen layer's group.")
     check = param.Parameter(None, doc="VerifyReport of the best plan.")

@@ -17,7 +17,7 @@ from permviz.app.flow import ExportOrder, Findings, Flow, Opened, Packed
 from permviz.app.inbox import Advanced, Failed, Inbox, Message, Report
 from permviz.app.run import Run
 from permviz.app.shown import Shown
-from permviz.app.values import BEST, Level, Notice, Task, nothing_found
+from permviz.app.values import BEST, CHOSEN, Level, Notice, Task, nothing_found
 from permviz.errors import PermvizError, SessionError
 from permviz.figures.pair import OrderPair
 from permviz.graph.verify import VerifyReport
@@ -110,16 +110,16 @@ class Explorer(Shown):
             self._searching().session.cancel()
 
     def export(self, choice: str, directory: str) -> None:
-        """Export the orders of one strategy, or the best of each group.
+        """Export the orders of one strategy, the best of each group, or the chosen ones.
 
         Args:
-            choice: text of a strategy, or `BEST`.
+            choice: text of a strategy, `BEST` or `CHOSEN`.
             directory: on the server; empty for one that exists for the download only.
         """
         with self._notifying():
             run = self._searching()
             order = ExportOrder(
-                _order(choice),
+                dict(self.choice) if choice == CHOSEN else _order(choice),
                 Path(directory.strip()) if directory.strip() else None,
                 self.accuracy if choice == BEST else None,
             )
@@ -250,7 +250,7 @@ class Explorer(Shown):
         self._drop_judgements()
         with self._notifying():
             self._on_prepared(session)
-            self.param.update(check=None, accuracy=None, tracks={}, shown=BEST)
+            self.param.update(check=None, accuracy=None, tracks={}, shown=BEST, choice={})
             session.start()
 
     def _on_status(self, run: Run, status: str) -> None:
@@ -263,7 +263,7 @@ class Explorer(Shown):
             )
 
     def _on_findings(self, found: Findings) -> None:
-        self.param.update(rows=found.rows, totals=found.totals)
+        self.param.update(rows=found.rows, totals=found.totals, comparison=found.comparison)
         names = [row.name for row in found.rows]
         if self.layer not in names:
             movable = [row for row in found.rows if row.status in _MOVABLE] or found.rows

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-TABS = ("Layers", "Layer", "Export")
+from permviz.session.comparison import NOTHING
+
+TABS = ("Layers", "Layer", "Compare", "Graph", "Export")
 BEST = "best of each group"
+CHOSEN = "chosen layer by layer"
 STRATEGIES = ("channel_swap", "osg", "auto")
 """What a new page searches with: the paper's two, and our own."""
 
@@ -64,4 +67,6 @@ def nothing_found() -> dict[str, Any]:
         "check": None,
         "accuracy": None,
         "shown": BEST,
+        "comparison": NOTHING,
+        "choice": {},
     }

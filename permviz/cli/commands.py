@@ -43,10 +43,15 @@ def explore(
     show: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser.")] = True,
 ) -> None:
     """Serve the explorer on this machine, with a model already loaded."""
-    from permviz.app.serve import serve
+    from permviz.app.port import check_port
+    from permviz.cli.console import remarks
     from permviz.cli.loading import check_known
 
     check_known(model)
+    check_port(port)
+    remarks().print(f"Preparing the explorer with {model} ...")
+    from permviz.app.serve import serve
+
     serve(model, port, open_browser=show)
 
 
@@ -71,6 +76,13 @@ def search(
     seed: Annotated[int, typer.Option(metavar="N", help="Of the random numbers.")] = 0,
     state: State = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Directory to export to.")] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Keep searches there as they go; a killed run goes on from the same directory.",
+        ),
+    ] = None,
     accuracy: Annotated[
         bool, typer.Option(help="Measure the accuracy, if the model comes with data.")
     ] = True,
@@ -90,6 +102,7 @@ def search(
         budget=budget,
         seed=seed,
         out=out,
+        keep=keep,
         accuracy=accuracy,
     )
     raise typer.Exit(run(request))

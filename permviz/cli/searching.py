@@ -19,6 +19,7 @@ from permviz.session.plan import session_plan
 from permviz.session.report import layer_rows, model_totals
 from permviz.session.session import Session
 from permviz.session.settings import SearchSettings
+from permviz.session.store import Store
 
 _INTERRUPTED = 130
 _LOOK = 0.1  # seconds between two looks at a running search
@@ -37,6 +38,7 @@ class Request:
         budget: seconds for each strategy over the whole model.
         seed: of the random numbers.
         out: directory to export to.
+        keep: directory where searches are kept, and taken up from.
         accuracy: whether to measure the accuracy, if there is data.
     """
 
@@ -48,6 +50,7 @@ class Request:
     budget: float | None
     seed: int
     out: Path | None
+    keep: Path | None
     accuracy: bool
 
 
@@ -62,9 +65,14 @@ def run(request: Request) -> int:
         graph = analyze(loaded.model, loaded.example_inputs, on_progress=advance)
         advance("Preparing the search kernels", 1.0)
         warm.ensure()
-    session = Session(graph, settings)
+    store = None
+    if request.keep is not None:
+        store = Store(request.keep, graph.fingerprint, settings)
+    session = Session(graph, settings, store=store)
     try:
         whole = _searched(session, console)
+        if store is not None and store.failure:
+            console.print(f"Not all was kept: {store.failure}.", soft_wrap=True)
         return _concluded(request, loaded, session, whole=whole)
     finally:
         session.close()

@@ -7,6 +7,7 @@ tensor axes move and how, turns into JSON and back, and can be inverted.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from html import escape
 from typing import Any, Self
 
 import numpy as np
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 
 from permviz.core.pattern import NMPattern
 from permviz.core.permutation import Permutation
+from permviz.core.picture import bar, table
+from permviz.core.score import efficacy_percent
 from permviz.errors import PermvizError, PlanError
 
 FORMAT = "permviz.plan/1"
@@ -116,6 +119,34 @@ class PermutationPlan:
             indent=1,
         )
 
+    @property
+    def efficacy(self) -> float:
+        """Efficacy over all its groups together, in percent."""
+        groups = self.by_group.values()
+        baseline, retained, most = (
+            sum(getattr(group, name) for group in groups)
+            for name in ("baseline", "retained", "row_optimum")
+        )
+        return efficacy_percent(baseline, retained, most)
+
+    def __repr__(self) -> str:
+        strategies = ", ".join(dict.fromkeys(group.strategy for group in self.by_group.values()))
+        return (
+            f"PermutationPlan({self.pattern}, {len(self.by_group)} channel groups by "
+            f"{strategies or 'nothing'}, efficacy {self.efficacy:.2f} %, "
+            f"{len(self.moves)} tensor axes, for {self.fingerprint[:15]}...)"
+        )
+
+    def _repr_html_(self) -> str:
+        """What each group gains, for notebooks."""
+        lines = [
+            (name, _group_html(group)) for name, group in list(self.by_group.items())[:_MOST_LINES]
+        ]
+        if (left := len(self.by_group) - len(lines)) > 0:
+            lines.append(("", f"and {left} more groups"))
+        head = ("plan", f"{self.pattern}, efficacy <b>{self.efficacy:.2f} %</b> over all groups")
+        return table([head, *lines])
+
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Read a plan from JSON text.
@@ -148,6 +179,16 @@ class PermutationPlan:
                 f"This is not a permutation plan ({type(problem).__name__}: {problem}); "
                 "pass the plan.json that an export wrote."
             ) from problem
+
+
+_MOST_LINES = 20
+
+
+def _group_html(group: PlannedGroup) -> str:
+    """Where the group's order stands between the order as given and the row optimum."""
+    gain = efficacy_percent(group.baseline, group.retained, group.row_optimum)
+    marks = bar({"order as given": 0.0, "found": gain / 100.0, "row optimum": 1.0})
+    return f"{marks} {gain:.1f} %, {len(group.permutation)} channels, {escape(group.strategy)}"
 
 
 def _check_format(found: object) -> None:

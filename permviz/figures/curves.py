@@ -8,6 +8,7 @@ import holoviews as hv
 import numpy as np
 from numpy.typing import NDArray
 
+from permviz.core.trace import SearchTrace
 from permviz.figures.palette import strategy_colors, strategy_dashes
 
 Clock = Literal["seconds", "iterations"]
@@ -34,6 +35,19 @@ class Track:
     seconds_now: float
     iterations_now: int
     finished: bool
+
+
+def trace_track(trace: SearchTrace) -> Track:
+    """The track of a search that has ended."""
+    steps = trace.improvements
+    return Track(
+        seconds=np.array([step.seconds for step in steps], dtype=np.float64),
+        iterations=np.array([step.iteration for step in steps], dtype=np.int64),
+        efficacies=trace.efficacies(),
+        seconds_now=trace.finished.seconds,
+        iterations_now=trace.finished.iteration,
+        finished=True,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,6 +124,8 @@ def curve_plot(info: CurveInfo) -> hv.Overlay:
             line_dash=dashes[curve.label],
             line_width=2.5,
             interpolation="steps-post",
+            # Only what elements say of it makes the axes follow the data.
+            framewise=True,
             tools=["hover"],
         )
     overlay = hv.Overlay(curves)
@@ -117,6 +133,5 @@ def curve_plot(info: CurveInfo) -> hv.Overlay:
         xlabel=info.clock,
         ylabel="efficacy in %",
         legend_position="bottom_right",
-        framewise=True,
     )
     return overlay

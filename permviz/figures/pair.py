@@ -92,6 +92,7 @@ def stripe_plot(info: StripeInfo) -> hv.Overlay:
         color=PERMUTED,
         size=6,
         marker="diamond",
+        framewise=True,
         tools=["hover"],
         hover_tooltips=[("original channels", "@channels"), ("pruned", "@lost{0.000} %")],
     )

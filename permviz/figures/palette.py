@@ -14,6 +14,7 @@ HEAT = "viridis"
 # Okabe and Ito's palette, the black and the yellow left out: both vanish on one ground.
 _STRATEGIES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
 _DASHES = ("solid", "dashed", "dotdash", "dotted")
+_MARKERS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "star", "hex")
 
 
 def strategy_colors(strategies: Sequence[str]) -> dict[str, str]:
@@ -30,3 +31,8 @@ def strategy_colors(strategies: Sequence[str]) -> dict[str, str]:
 def strategy_dashes(strategies: Sequence[str]) -> dict[str, str]:
     """Give each strategy a line style, so that curves differ by more than their colour."""
     return {strategy: _DASHES[place % len(_DASHES)] for place, strategy in enumerate(strategies)}
+
+
+def strategy_markers(strategies: Sequence[str]) -> dict[str, str]:
+    """Give each strategy a marker, so that points differ by more than their colour."""
+    return {strategy: _MARKERS[place % len(_MARKERS)] for place, strategy in enumerate(strategies)}

@@ -104,8 +104,7 @@ def evaluating(model: nn.Module, seed: int = 0) -> Generator[None]:
             yield
     finally:
         for held, content in before:
-            held.clear()
-            held.update(content) if isinstance(content, (dict, set)) else held.extend(content)
+            _restore(held, content)
 
 
 def _attributes(model: nn.Module) -> Iterator[tuple[Any, Any]]:
@@ -116,6 +115,20 @@ def _attributes(model: nn.Module) -> Iterator[tuple[Any, Any]]:
             # Caches by device or size, for example; parameters and buffers are dicts too.
             if type(value) in (dict, list, set, OrderedDict):
                 yield value, copy.copy(value)
+
+
+def _restore(held: Any, content: Any) -> None:
+    """Give a container its content back."""
+    # Never emptied, not for a moment: another thread may be running the model.
+    if isinstance(content, list):
+        held[:] = content
+    elif isinstance(content, set):
+        held.intersection_update(cast("set[Any]", content))
+        held.update(cast("set[Any]", content))
+    else:
+        for name in held.keys() - content.keys():
+            del held[name]
+        held.update(content)
 
 
 def source_line(stack: str) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from permviz.core.picture import strip
+
 if TYPE_CHECKING:  # what is rendered imports its renderer
     from collections.abc import Iterable, Sequence
 
@@ -96,6 +98,15 @@ def lines(graph: ChannelGraph) -> GraphLines:
     )
 
 
+def as_line(graph: ChannelGraph) -> str:
+    """The counts in a line."""
+    frozen = sum(layer.frozen is not None for layer in graph.layers)
+    return (
+        f"ChannelGraph({len(graph.layers)} layers, {len(graph.groups)} channel groups, "
+        f"{frozen} inputs frozen, {graph.fingerprint[:15]}...)"
+    )
+
+
 def as_text(graph: ChannelGraph) -> str:
     """The lines as text, columns aligned."""
     told = lines(graph)
@@ -131,10 +142,23 @@ def as_html(graph: ChannelGraph) -> str:
         ),
     )
     return (
-        f"<div><p><b>{escape(told.summary)}</b><br>{escape(told.proof)}</p>"
+        f"<div><p><b>{escape(told.summary)}</b><br>{escape(told.proof)}</p>{_picture(graph)}"
         f"<details open><summary>Layers</summary>{layers}</details>"
         f"<details><summary>Channel groups</summary>{groups}</details></div>"
     )
+
+
+def _picture(graph: ChannelGraph) -> str:
+    """Two rows of squares, what layers read and what they write: a colour a group."""
+    numbers = {group.name: number for number, group in enumerate(graph.groups)}
+
+    def square(layer: Layer, does: str, groups: tuple[str, ...]) -> tuple[str, int | None]:
+        told = f"{layer.name} {does} {', '.join(groups) or 'what stays in place'}"
+        return told, numbers.get(groups[0]) if groups else None
+
+    reads = [square(layer, "reads", layer.inputs) for layer in graph.layers]
+    writes = [square(layer, "writes", layer.outputs) for layer in graph.layers]
+    return strip([reads, writes])
 
 
 def _layer_line(layer: Layer) -> LayerLine:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from permviz.graph.rendering import as_html, as_text
+from permviz.graph.rendering import as_html, as_line, as_text
 from permviz.graph.verify_report import VerifyReport
 
 Role = Literal["consumer", "producer", "passenger"]
@@ -150,10 +150,13 @@ class ChannelGraph:
         """The groups by their names."""
         return {group.name: group for group in self.groups}
 
+    def __repr__(self) -> str:
+        return as_line(self)
+
     def __str__(self) -> str:
         """Layers and groups as text, columns aligned."""
         return as_text(self)
 
     def _repr_html_(self) -> str:
-        """Layers and groups as a notebook shows them."""
+        """Layers and groups as a notebook shows them, with a small picture."""
         return as_html(self)

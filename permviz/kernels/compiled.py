@@ -48,9 +48,41 @@ def top_sum(block: Columns, n: int, width: int) -> np.float32:
 
 
 @compiled
+def _two_of_four(
+    columns: Columns, stripe: NDArray[np.int64], start: np.uint64, stop: np.uint64
+) -> np.float32:
+    """Sum of the two largest of four in each row: one of each pair, or both of one."""
+    # Indices without a sign need no look for negative ones, which would block vectors.
+    a, b, c, d = (
+        np.uint64(stripe[0]),
+        np.uint64(stripe[1]),
+        np.uint64(stripe[2]),
+        np.uint64(stripe[3]),
+    )
+    total = np.float32(0)
+    for row in range(start, stop):
+        p, q, r, s = columns[a, row], columns[b, row], columns[c, row], columns[d, row]
+        total += max(max(p, q) + max(r, s), max(p + q, r + s))
+    return total
+
+
+@compiled
+def _values_of_two_of_four(columns: Columns, stripes: Stripes, found: Values) -> None:
+    rows = columns.shape[1]
+    for stripe in range(stripes.shape[0]):
+        found[stripe] = 0.0
+        for start in range(0, rows, ROWS):
+            stop = np.uint64(min(start + ROWS, rows))
+            found[stripe] += _two_of_four(columns, stripes[stripe], np.uint64(start), stop)
+
+
+@compiled
 def stripe_values(columns: Columns, stripes: Stripes, n: int, found: Values) -> None:
     """Retained score of each stripe into `found`."""
     rows, m = columns.shape[1], stripes.shape[1]
+    if n == 2 and m == 4:
+        _values_of_two_of_four(columns, stripes, found)
+        return
     block = np.empty((m, ROWS), dtype=np.float32)
     for stripe in range(stripes.shape[0]):
         found[stripe] = 0.0

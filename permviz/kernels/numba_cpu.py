@@ -18,11 +18,10 @@ from permviz.kernels import (
     compiled,
     compiled_anneal,
     compiled_groups,
-    compiled_pairs,
     compiled_swaps,
 )
 from permviz.kernels.protocol import Columns, Places, Rounds, Stripes, Values
-from permviz.kernels.subsets import sharings, subsets
+from permviz.kernels.subsets import sharings
 
 _WORTH_THREADS = 4_000_000
 """Work, in elements, below which handing out parts costs more than it saves."""
@@ -81,21 +80,6 @@ class NumbaKernels:
             ),
         )
         return compiled_swaps.swap_round(values, order, own, partners, gains, m)
-
-    def pair_gains(
-        self, columns: Columns, stripes: Stripes, pairs: NDArray[np.int64], n: int
-    ) -> tuple[Values, NDArray[np.int64]]:
-        """Best sharing of the channels of each pair of stripes: gains and subset numbers."""
-        listed = subsets(stripes.shape[1])
-        gains, choices = np.empty(len(pairs)), np.empty(len(pairs), dtype=np.int64)
-        self._spread(
-            len(pairs),
-            len(pairs) * len(listed) * columns.shape[1],
-            lambda at, to: compiled_pairs.pair_gains(
-                columns, stripes, pairs[at:to], n, listed, gains[at:to], choices[at:to]
-            ),
-        )
-        return gains, choices
 
     def group_gains(
         self, columns: Columns, stripes: Stripes, groups: Stripes, n: int

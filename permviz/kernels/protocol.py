@@ -81,26 +81,6 @@ class Kernels(Protocol):
         """
         ...
 
-    def pair_gains(
-        self, columns: Columns, stripes: Stripes, pairs: NDArray[np.int64], n: int
-    ) -> tuple[Values, NDArray[np.int64]]:
-        """The best way to share the 2m channels of two stripes, for each pair of stripes.
-
-        Every m-subset of the 2m channels is valued once; the best partition is read from
-        that table.
-
-        Args:
-            columns: float32[channels, rows]
-            stripes: int64[stripes, m]
-            pairs: int64[pairs, 2], indices of stripes.
-            n: how many channels of a stripe survive.
-
-        Returns:
-            float64[pairs] gains over the present sharing and int64[pairs] the rows of
-            `permviz.kernels.subsets.subsets(m)` that reach them.
-        """
-        ...
-
     def group_gains(
         self, columns: Columns, stripes: Stripes, groups: Stripes, n: int
     ) -> tuple[Values, Places]:

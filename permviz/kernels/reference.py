@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from permviz.core.pattern import NMPattern
 from permviz.kernels.protocol import Columns, Places, Rounds, Stripes, Values
-from permviz.kernels.subsets import Sharings, sharings, subsets
+from permviz.kernels.subsets import Sharings, sharings
 
 _HOPELESS = 16.0
 """Losses, in temperatures, that are never accepted: one in ten million would be."""
@@ -47,19 +47,6 @@ class ReferenceKernels:
             taken = (stripe == stripe[i]) | (stripe == stripe[j])
             gains[taken] = gains[:, taken] = -np.inf
         return np.array(swaps, dtype=np.int64).reshape(-1, 2)
-
-    def pair_gains(
-        self, columns: Columns, stripes: Stripes, pairs: NDArray[np.int64], n: int
-    ) -> tuple[Values, NDArray[np.int64]]:
-        """Value both halves of every partition of every pair."""
-        listed = subsets(stripes.shape[1])
-        gains, choices = np.empty(len(pairs)), np.empty(len(pairs), dtype=np.int64)
-        for index, pair in enumerate(pairs):
-            values = self.stripe_values(columns, stripes[pair].ravel()[listed], n)
-            shared = (values + values[::-1])[: len(listed) // 2]
-            choices[index] = shared.argmax()
-            gains[index] = shared[choices[index]] - shared[0]
-        return gains, choices
 
     def group_gains(
         self, columns: Columns, stripes: Stripes, groups: Stripes, n: int

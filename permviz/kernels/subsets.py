@@ -68,12 +68,6 @@ def subsets(m: int, stripes: int = 2) -> NDArray[np.int64]:
     return _listed(stripes * m, m)
 
 
-def halves(m: int, choice: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The two sets of places that partition number `choice` of two stripes puts together."""
-    listed = subsets(m)
-    return listed[choice], listed[len(listed) - 1 - choice]
-
-
 @cache
 def sharings(m: int, stripes: int) -> Sharings:
     """The tables for groups of 2, 3 or 4 stripes of m channels."""

@@ -33,7 +33,7 @@ from permviz.errors import StrategyError
 from permviz.kernels import torch_stripes
 from permviz.kernels.numba_cpu import NumbaKernels
 from permviz.kernels.protocol import Columns, Places, Rounds, Stripes, Values
-from permviz.kernels.subsets import sharings, subsets
+from permviz.kernels.subsets import sharings
 from permviz.kernels.torch_anneal import Board, anneal
 from permviz.kernels.torch_groups import best_sharings
 
@@ -134,17 +134,6 @@ class TorchKernels:
     def swap_round(self, values: Values, order: NDArray[np.int64], m: int) -> Stripes:
         """One round of greedy swaps, best first, where the table lies: int64[swaps, 2]."""
         return self._host.swap_round(values, order, m)
-
-    def pair_gains(
-        self, columns: Columns, stripes: Stripes, pairs: NDArray[np.int64], n: int
-    ) -> tuple[Values, NDArray[np.int64]]:
-        """Best sharing of the channels of each pair of stripes: gains and subset numbers."""
-        gains, places = self.group_gains(columns, stripes, pairs, n)
-        m = stripes.shape[1]
-        # The first half names each partition once, by the subset with the first place.
-        first = np.where(places[:, :1] == 0, places[:, :m], places[:, m:])
-        matches = (subsets(m)[None] == first[:, None]).all(axis=2)
-        return gains, matches.argmax(axis=1)
 
     def group_gains(
         self, columns: Columns, stripes: Stripes, groups: Stripes, n: int

@@ -60,7 +60,6 @@ def run_once() -> None:
         kernels.stripe_values(columns, stripes, n)
         values = kernels.slot_values(kernels.floors(columns, stripes, n), columns)
         kernels.swap_round(values, order, m)
-        kernels.pair_gains(columns, stripes, pair, n)
         kernels.group_gains(columns, stripes, pair, n)
         state = np.zeros((1, 1), dtype=np.uint64)
         kernels.anneal(columns, order[None].copy(), NMPattern(n, m), Rounds(2, 1, 1.0, 1), state)

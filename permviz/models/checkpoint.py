@@ -7,6 +7,7 @@ sentence. `read_state` gives tensors by name, `fit_state` puts them into a netwo
 import io
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -106,11 +107,19 @@ def _read_safetensors(content: bytes, filename: str) -> object:
 def _read_torch(content: bytes, filename: str) -> object:
     _check_archive(content, filename)
     try:
-        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # About pickles that torch did not write; the error says more.
+            warnings.simplefilter("ignore")
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as problem:
         found = _GLOBAL.search(str(problem))
         if found is None:
-            raise _damaged(filename, problem) from problem
+            # torch's own sentence is about its options, not about the file.
+            raise SourceError(
+                f"{filename} is not a PyTorch checkpoint of weights alone: it is damaged, or was "
+                "not written by torch.save, and nothing in it was run; save model.state_dict() "
+                "with torch.save, or as safetensors."
+            ) from problem
         raise SourceError(
             f"{filename} holds Python objects ({found[1]}) beside weights, and loading them could "
             "run code, so nothing was loaded; save model.state_dict() alone, or safetensors."

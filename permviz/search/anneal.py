@@ -8,17 +8,22 @@ fits every size, scale and distribution of scores.
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from permviz.errors import StrategyError
-from permviz.kernels.protocol import Kernels, Rounds
+from permviz.kernels.protocol import Kernels, Rounds, Values
+from permviz.search.restarts import restarted
 from permviz.search.strategy import Block, Order, Steps, at_least
 
-_STEP_WORK = 60_000_000
-"""Most work of a step, in max-adds of one chain: some 5 ms."""
+_STEP_WORK = 120_000_000
+"""Most work of a step, in max-adds of all chains: some 10 ms on one core."""
+
+_COLD_WORK = 40_000_000
+"""The same of a step of cold sweeps, which nothing has to be told between."""
 
 _SWAPS = 8
 """Swaps on a round's table for each opened stripe; more repeat themselves."""
@@ -28,6 +33,12 @@ _COOLED = 0.97
 
 _STEPS = 200
 """Into how many steps a search is cut, so that the heat falls smoothly."""
+
+_SAMPLE, _LEAST_SAMPLE, _SAMPLED_ORDERS, _SAMPLE_WORK = 64, 12, 8, 5_000_000
+"""Stripes at most and at least, orders, and max-adds, from which the heat is set."""
+
+_NORMAL_QUARTILE = 0.3186
+"""Lower quartile of the magnitude of normal numbers, in deviations."""
 
 _DEAL = 64
 """Stripes of a chain from which on dealing one order out to chains loses nothing."""
@@ -47,6 +58,7 @@ class Anneal:
             at every step.
         hot: temperature at the start, in deviations of swap gains.
         cold: temperature before the last gains are taken.
+        restarts: how many more times all this is done, from random orders.
     """
 
     opened: int = 16
@@ -54,10 +66,11 @@ class Anneal:
     chains: int = 2
     hot: float = 0.15
     cold: float = 0.06
+    restarts: int = 0
     name: ClassVar[str] = "anneal"
 
     def __post_init__(self) -> None:
-        for parameter, least in (("opened", 2), ("sweeps", 1), ("chains", 1)):
+        for parameter, least in (("opened", 2), ("sweeps", 1), ("chains", 1), ("restarts", 0)):
             at_least(self.name, parameter, getattr(self, parameter), least)
         if not 0 < self.cold <= self.hot < float("inf"):
             raise StrategyError(
@@ -67,6 +80,9 @@ class Anneal:
 
     def steps(self, block: Block, rng: np.random.Generator, kernels: Kernels) -> Steps:
         """Cool by the share of the budget that is spent, or of the sweeps that are done."""
+        yield from restarted(block, self.restarts, rng, partial(self._once, kernels=kernels))
+
+    def _once(self, block: Block, rng: np.random.Generator, kernels: Kernels) -> Steps:
         yield from self.steps_from(np.arange(block.channels), block, rng, kernels)
 
     def steps_from(
@@ -75,13 +91,13 @@ class Anneal:
         """Anneal from a given order."""
         if block.stripes < 2:
             return
-        dealt = self._dealt(block.stripes)
+        dealt = self._dealt(block)
         opened = min(self.opened, block.stripes // dealt)
         total = -(-self.sweeps * block.stripes // (opened * dealt))
         sigma = _deviation(block, rng, kernels)
         orders = np.tile(order, (1 if dealt > 1 else self.chains, 1))
         states = rng.integers(0, 2**63, (max(dealt, self.chains), 1)).astype(np.uint64)
-        pace = _Pace(total, opened**2 * block.columns.shape[1])
+        pace = _Pace(total, len(states) * opened**2 * block.columns.shape[1])
         spent = yield None
         pace.begin(spent)
         while not pace.over(spent):
@@ -92,11 +108,40 @@ class Anneal:
             for found in orders:
                 spent = yield found.copy()
 
-    def _dealt(self, stripes: int) -> int:
+    def cold_sweeps(
+        self,
+        order: Order,
+        sweeps: float,
+        block: Block,
+        rng: np.random.Generator,
+        kernels: Kernels,
+    ) -> Generator[Order | None, float | None, Order]:
+        """Open every stripe some times, on the mean, and take gains only.
+
+        The cheapest way from an order as given to a fair one; returns that order.
+        """
+        orders = order[None].copy()
+        if block.stripes < 2:
+            return orders[0]
+        dealt = self._dealt(block)
+        opened = min(self.opened, block.stripes // dealt)
+        states = rng.integers(0, 2**63, (dealt, 1)).astype(np.uint64)
+        left = max(1, round(sweeps * block.stripes / (opened * dealt)))
+        most = max(1, _COLD_WORK // (dealt * opened**2 * block.columns.shape[1]))
+        while left > 0:
+            rounds = Rounds(opened, _SWAPS * opened, 0.0, min(left, most))
+            with _hands(orders, dealt, block.pattern.m, rng) as hands:
+                kernels.anneal(block.columns, hands, block.pattern, rounds, states)
+            left -= rounds.count
+            yield orders[0].copy()
+        return orders[0]
+
+    def _dealt(self, block: Block) -> int:
         """Among how many chains the stripes of one order are dealt out; 1 for none."""
-        if self.chains == 1 or stripes < _DEAL * self.chains:
+        if self.chains == 1 or block.stripes < _DEAL * self.chains:
             return 1
-        return max(self.chains, min(_MOST_DEALT, stripes // _DEAL))
+        quick = _STEP_WORK // (self.opened**2 * block.columns.shape[1])
+        return max(self.chains, min(_MOST_DEALT, quick, block.stripes // _DEAL))
 
     def _heat(self, share: float) -> float:
         if share >= _COOLED:
@@ -160,13 +205,32 @@ class _Pace:
 
 
 def _deviation(block: Block, rng: np.random.Generator, kernels: Kernels) -> float:
-    """Deviation of the gains of swaps at a random order, from a sample of them."""
+    """Deviation of the gains of typical swaps at random orders, from a sample of them.
+
+    Taken from the lower quartile, since a few large channels would otherwise set the heat
+    for all others; where they do stand out, most swaps are smaller still.
+    """
+    rows = block.columns.shape[1]
+    sampled = min(block.stripes, max(_LEAST_SAMPLE, min(_SAMPLE, _SAMPLE_WORK // (16 * rows))))
+    orders = _SAMPLE_WORK // (sampled**2 * rows)
+    drawn = [
+        _gains(block, sampled, rng, kernels) for _ in range(min(max(orders, 1), _SAMPLED_ORDERS))
+    ]
+    gains = np.concatenate(drawn)
+    deviation = float(gains.std())
+    typical = float(np.quantile(np.abs(gains), 0.25)) / _NORMAL_QUARTILE
+    if not 0 < typical < deviation:
+        return deviation
+    return typical * typical / deviation
+
+
+def _gains(block: Block, sampled: int, rng: np.random.Generator, kernels: Kernels) -> Values:
+    """Gains of the swaps between the first slots of some stripes, at a random order."""
     m = block.pattern.m
-    stripes = rng.permutation(block.channels).reshape(-1, m)[:64]
+    stripes = rng.permutation(block.channels).reshape(-1, m)[:sampled]
     first = stripes[:, 0]
     floors = kernels.floors(block.columns, stripes, block.pattern.n)[::m]
     values = kernels.slot_values(floors, block.columns[first])
     own = np.diag(values)
     gains = values + values.T - own[:, None] - own[None, :]
-    apart: Order = np.flatnonzero(~np.eye(len(stripes), dtype=bool))
-    return float(gains.reshape(-1)[apart].std())
+    return gains[~np.eye(len(stripes), dtype=bool)]

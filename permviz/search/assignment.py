@@ -7,68 +7,90 @@ for a neighbourhood of (C/M)! orders.
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from permviz.kernels.protocol import Kernels, Values
+from permviz.kernels.protocol import Columns, Kernels, Values
 from permviz.search.ledger import StripeLedger
+from permviz.search.restarts import restarted
 from permviz.search.strategy import Block, Order, Steps, at_least
 
-_BATCH_WORK = 200_000_000
-"""Max-adds between two looks at the clock: some 10 to 20 ms on one core."""
+_BATCH_WORK = 100_000_000
+"""Max-adds between two looks at the clock: some 5 to 10 ms on one core."""
+
+_COPY_WORK = 2_000_000
+"""Scores copied between two looks at the clock."""
+
+_MOST_OPENED = 256
+"""Stripes whose assignment takes some 7 ms; time grows with the third power, gains do not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """Open a random slot in each stripe, reassign, and repeat until nothing gains.
+    """Open a random slot in each stripe, or in 256 of them, reassign, and repeat while that gains.
 
     Attributes:
-        patience: how many rounds in a row may gain nothing before the search ends.
+        patience: how many rounds in a row may gain nothing before the search ends; as many
+            times more as all stripes are times those of a round.
+        restarts: how many more times all this is done, from random orders.
     """
 
     patience: int = 20
+    restarts: int = 0
     name: ClassVar[str] = "assignment"
 
     def __post_init__(self) -> None:
         at_least(self.name, "patience", self.patience, 1)
+        at_least(self.name, "restarts", self.restarts, 0)
 
     def steps(self, block: Block, rng: np.random.Generator, kernels: Kernels) -> Steps:
         """Propose the order after every round that gains."""
-        yield from self.rounds(block, rng, kernels)
+        yield from restarted(block, self.restarts, rng, partial(self._once, kernels=kernels))
+
+    def _once(self, block: Block, rng: np.random.Generator, kernels: Kernels) -> Steps:
+        yield from self.rounds(np.arange(block.channels), block, rng, kernels)
 
     def rounds(
-        self, block: Block, rng: np.random.Generator, kernels: Kernels, flat: float = 0.0
+        self,
+        order: Order,
+        block: Block,
+        rng: np.random.Generator,
+        kernels: Kernels,
     ) -> Generator[Order | None, float | None, Order]:
-        """The same, and return the order that the rounds led to.
-
-        Args:
-            block: what is searched.
-            rng: draws the open slots.
-            kernels: where to compute.
-            flat: end, too, when `patience` rounds that gain add less than this share to
-                what was gained before; 0 for never.
-        """
-        order = np.arange(block.channels)
+        """Reassign from an order on, and return the order that the rounds led to."""
         if block.stripes < 2:
             return order
         ledger = StripeLedger(block, kernels)
-        reached, idle = [ledger.value(order)], 0
-        while idle < self.patience and not _is_flat(reached, self.patience, flat):
-            slots = np.arange(block.stripes) * block.pattern.m
-            slots += rng.integers(0, block.pattern.m, block.stripes)
+        reached, idle = ledger.value(order), 0
+        while idle < self.patience * -(-block.stripes // _MOST_OPENED):
+            slots = _opened(block, rng)
             values = yield from _values(order, slots, block, kernels)
             moved = order.copy()
             moved[slots] = order[slots][linear_sum_assignment(values, maximize=True)[1]]
             value = ledger.value(moved)
-            if value <= reached[-1]:
+            if value <= reached:
                 idle += 1
                 continue
-            order, idle = moved, 0
-            reached.append(value)
+            order, reached, idle = moved, value, 0
             yield order.copy()
         return order
+
+
+def seconds(stripes: int, rows: int) -> float:
+    """Rough time in which every stripe is reassigned once, on one core."""
+    opened = min(stripes, _MOST_OPENED)
+    return stripes * (opened**2 * 4e-10 + opened * rows / 25e9)
+
+
+def _opened(block: Block, rng: np.random.Generator) -> Order:
+    """A random slot in each stripe, or in some of them where they are too many to assign."""
+    stripes = np.arange(block.stripes)
+    if block.stripes > _MOST_OPENED:
+        stripes = rng.permutation(block.stripes)[:_MOST_OPENED]
+    return stripes * block.pattern.m + rng.integers(0, block.pattern.m, stripes.size)
 
 
 def _values(
@@ -78,7 +100,7 @@ def _values(
     m, n = block.pattern.m, block.pattern.n
     values = np.empty((slots.size, slots.size))
     batch = max(1, _BATCH_WORK // (slots.size * block.columns.shape[1]))
-    lifted = block.columns[order[slots]]
+    lifted = yield from _lifted(order[slots], block)
     for start in range(0, slots.size, batch):
         some = slots[start : start + batch]
         floors = kernels.floors(block.columns, order.reshape(-1, m)[some // m], n)
@@ -88,8 +110,12 @@ def _values(
     return values
 
 
-def _is_flat(reached: list[float], rounds: int, flat: float) -> bool:
-    """Whether the last rounds added less than a share of all that was gained."""
-    if len(reached) <= rounds:
-        return False
-    return reached[-1] - reached[-1 - rounds] < flat * (reached[-1] - reached[0])
+def _lifted(channels: Order, block: Block) -> Generator[None, float | None, Columns]:
+    """The columns of some channels, side by side."""
+    lifted = np.empty((channels.size, block.columns.shape[1]), dtype=np.float32)
+    batch = max(1, _COPY_WORK // block.columns.shape[1])
+    for start in range(0, channels.size, batch):
+        lifted[start : start + batch] = block.columns[channels[start : start + batch]]
+        if start + batch < channels.size:
+            yield None
+    return lifted

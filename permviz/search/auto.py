@@ -6,17 +6,23 @@ which is as far as a short budget gets, and block annealing goes on from there. 
 keeps the best of all proposals, so no part can spoil another's result.
 """
 
+from collections import deque
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from permviz.kernels.protocol import Kernels
-from permviz.search import exact
+from permviz.search import exact, osg
 from permviz.search.anneal import Anneal
-from permviz.search.assignment import Assignment
+from permviz.search.assignment import Assignment, seconds
+from permviz.search.finish import finished, group_size
+from permviz.search.ledger import StripeLedger
 from permviz.search.perfect import Perfect
-from permviz.search.strategy import Block, Steps, at_least
+from permviz.search.strategy import Block, Order, Steps, at_least
+
+_OPENED = 16
 
 _EXACT_CHANNELS = 20
 """Up to here the optimum takes a tenth of a second."""
@@ -24,11 +30,23 @@ _EXACT_CHANNELS = 20
 _PERFECT_SHARE = 0.7
 """Share of the budget in which an order that loses nothing is found, or is given up."""
 
-_ASSIGNMENT_WORK = 2_000_000
-"""Max-adds of a reassignment below which annealing is as fast to the cheap gains."""
+_COLD = 3.0
+"""Time of cold sweeps before reassignment, in that of reassigning every stripe once."""
 
-_FLAT = 0.002
-"""Reassignment ends when its last rounds add less than this share to what it gained."""
+_PROBE = 1e-3
+"""Rough seconds of the first of them, which show how many the budget is good for."""
+
+_HURRY = 0.5
+"""Annealing wants each pair of stripes opened so often; with less, reassignment is better."""
+
+_SINGLE = 48
+"""Stripes from which on one chain with all the time is better than the best of two."""
+
+_FINISH = {False: 0.03, True: 0.15}
+"""Share of the annealing's time for what it leaves open, on narrow and on wide blocks."""
+
+_TABLE, _SUM = 0.15, 5.0
+"""Share of that time for a table of groups, and what a sum in it costs in max-adds."""
 
 _ROWS = 64
 
@@ -58,15 +76,42 @@ class Auto:
         spent = yield None
         if spent is None and exact.feasible(block.channels):
             return (yield from exact.Exact().steps(block, rng, kernels))
-        order = np.arange(block.channels)
         if _may_be_perfect(block):
             perfect = Perfect(sweeps=self._sweeps(block)).steps(block, rng, kernels)
             if (yield from _share(perfect, _PERFECT_SHARE)) == "perfect":
                 return "perfect"
-        if block.stripes**2 * block.columns.shape[1] > _ASSIGNMENT_WORK:
-            order = yield from Assignment().rounds(block, rng, kernels, _FLAT)
-        anneal = Anneal(sweeps=self._sweeps(block))
-        return (yield from anneal.steps_from(order, block, rng, kernels))
+        if block.stripes > 1:
+            yield from self._anneal(block, rng, kernels)
+        return None
+
+    def _anneal(self, block: Block, rng: np.random.Generator, kernels: Kernels) -> Steps:
+        """Anneal and finish, after reassignment where the budget is short for that."""
+        before, order = (yield None), np.arange(block.channels)
+        probed = max(1.0, _PROBE / _work(block.stripes, block.columns.shape[1]))
+        order = yield from Anneal().cold_sweeps(order, probed, block, rng, kernels)
+        after = yield None
+        sweeps = float(self._sweeps(block))
+        if before is not None and after is not None:
+            sweeps = probed * (1.0 - after) / max(after - before, 1e-9)
+        if sweeps < _HURRY * block.stripes**2:
+            order = yield from Anneal().cold_sweeps(order, _cold(block), block, rng, kernels)
+            order = yield from Assignment().rounds(order, block, rng, kernels)
+        yield from self._cooled(order, sweeps, block, rng, kernels)
+
+    def _cooled(
+        self, order: Order, sweeps: float, block: Block, rng: np.random.Generator, kernels: Kernels
+    ) -> Steps:
+        """Anneal, and finish the best of the orders that it ends with."""
+        wide = block.stripes >= _SINGLE
+        work = sweeps * block.stripes * _OPENED * block.columns.shape[1]
+        size = group_size(block, _TABLE * work / _SUM)
+        table = _SUM * osg.table_work(block, size) / work if size else 0.0
+        chains = 1 if wide and block.stripes < 128 else 2
+        anneal = Anneal(opened=_OPENED, sweeps=self._sweeps(block), chains=chains)
+        steps = anneal.steps_from(order, block, rng, kernels)
+        ends = yield from _ends(_share(steps, 1.0 - _FINISH[wide] - table), chains)
+        best = max([order, *ends], key=StripeLedger(block, kernels).value)
+        yield from finished(best, size, block, rng, kernels)
 
     def _sweeps(self, block: Block) -> int:
         """Sweeps for a block of this size, without a budget."""
@@ -79,6 +124,12 @@ def _work(stripes: int, rows: int) -> float:
     return stripes / 16 * (_SECONDS_OF_A_DRAW + 256 * rows / _MAX_ADDS)
 
 
+def _cold(block: Block) -> float:
+    """Sweeps that take as long as some reassignments, which they make cheaper."""
+    stripes, rows = block.stripes, block.columns.shape[1]
+    return _COLD * seconds(stripes, rows) / _work(stripes, rows)
+
+
 def _may_be_perfect(block: Block) -> bool:
     """Whether no row has more non-zeros than the pattern keeps, and some row is sparse."""
     most = 0
@@ -89,6 +140,22 @@ def _may_be_perfect(block: Block) -> bool:
         if most > block.pattern.n * block.stripes:
             return False
     return most > 0
+
+
+def _ends(steps: Steps, count: int) -> Generator[Order | None, float | None, list[Order]]:
+    """The last orders that a search proposes."""
+    ends: deque[Order] = deque(maxlen=count)
+    spent: float | None = None
+    begun = False
+    while True:
+        try:
+            order = steps.send(spent) if begun else next(steps)
+        except StopIteration:
+            return list(ends)
+        begun = True
+        if order is not None:
+            ends.append(order)
+        spent = yield order
 
 
 def _share(steps: Steps, share: float) -> Steps:

@@ -66,7 +66,7 @@ class ChannelSwap:
             climber = SwapClimber(block, kernels)
         else:
             climber = WindowClimber(block, kernels, width, rng)
-        yield from climb_and_escape(climber, self.escapes, rng)
+        yield from climb_and_escape(climber, [np.arange(block.channels)], self.escapes, rng)
 
 
 def stripes_at_a_time(block: Block) -> int:
@@ -112,6 +112,9 @@ class SwapClimber:
             self._tabled[lines] = self.order[lines]
             yield None
 
+    def keep(self) -> None:
+        """Nothing: making the lines of a few stripes anew costs less than a copy of all."""
+
 
 class WindowClimber:
     """Climbs among random stripes, and among others once these gain nothing more."""
@@ -150,6 +153,9 @@ class WindowClimber:
         self._proposed = self.order.copy()
         self._proposed[self._slots] = self._held[inside]
         return self._proposed
+
+    def keep(self) -> None:
+        """Nothing: an escape begins in a window of its own."""
 
     def _open(self) -> Steps:
         """Choose stripes, and lay their channels out for a table of their own."""

@@ -1,5 +1,6 @@
 """Bounded regressions: leave a local optimum by one random swap, and climb again."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -32,12 +33,14 @@ class Climber(Protocol):
         """The order after one round of the best moves in the table."""
         ...
 
+    def keep(self) -> None:
+        """Remember the table of `order`, the best so far, from which escapes begin."""
+        ...
+
 
 def climb(climber: Climber, order: Order) -> Steps:
     """Make rounds from `order` until none gains; proposes the order after each."""
     climber.order = order.copy()
-    if climber.block.stripes < 2:
-        return
     reached, idle = climber.ledger.value(climber.order), 0
     while idle < climber.patience:
         yield from climber.retable()
@@ -51,23 +54,31 @@ def climb(climber: Climber, order: Order) -> Steps:
         yield moved.copy()
 
 
-def climb_and_escape(climber: Climber, escapes: int, rng: np.random.Generator) -> Steps:
-    """Climb from the order as given, then `escapes` times from a random swap of the best.
+def climb_and_escape(
+    climber: Climber, starts: Sequence[Order], escapes: int, rng: np.random.Generator
+) -> Steps:
+    """Climb from each start, then `escapes` times from a random swap of the best.
 
     An escape whose climb ends no higher is taken back, so time is never spent far from
     the best order found.
 
     Source: Pool & Yu 2021, Section 4.2 (bounded regressions).
     """
-    yield from climb(climber, np.arange(climber.block.channels))
     if climber.block.stripes < 2:
         return
-    best, reached = climber.order.copy(), climber.ledger.value(climber.order)
+    best, reached = starts[0], -np.inf
+    for start in starts:
+        yield from climb(climber, start)
+        value = climber.ledger.value(climber.order)
+        if value > reached:
+            best, reached = climber.order.copy(), value
+            climber.keep()
     for _ in range(escapes):
         yield from climb(climber, _swapped(best, climber.block.pattern.m, rng))
         value = climber.ledger.value(climber.order)
         if value > reached:
             best, reached = climber.order.copy(), value
+            climber.keep()
 
 
 def _swapped(order: Order, m: int, rng: np.random.Generator) -> Order:

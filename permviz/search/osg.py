@@ -9,7 +9,7 @@ random groups instead, each stripe in one.
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, combinations
-from math import comb
+from math import comb, inf
 from typing import ClassVar
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from permviz.errors import StrategyError
 from permviz.kernels import subsets
 from permviz.kernels.protocol import Kernels, Places, Stripes, Values
-from permviz.search.escape import climb_and_escape
+from permviz.search.escape import climb, climb_and_escape
 from permviz.search.ledger import StripeLedger
 from permviz.search.restarts import restarted
 from permviz.search.strategy import Block, Order, Steps, at_least
@@ -37,8 +37,9 @@ class StripeGroups:
     """Share out the best groups of stripes, best first and each stripe once a round.
 
     Attributes:
-        stripes: how many stripes are shared out together, 2 to 4; groups of 4 are drawn
-            at random.
+        stripes: how many stripes are shared out together, 2 to 4. With 3 there are two
+            climbs, one from the optimum of pairs, and the better one counts; groups of 4
+            are drawn at random.
         escapes: how many times a local optimum is left by one random swap.
         restarts: how many more times all this is done, from random orders.
 
@@ -79,22 +80,25 @@ class StripeGroups:
         if block.stripes < 2:
             return
         size = min(self.stripes, block.stripes)
-        if size < 4 and _listed_whole(block, size):
+        if size < 4 and table_work(block, size) <= _TABLE_WORK:
             climber = AllGroups(block, kernels, size)
         else:
             climber = RandomGroups(block, kernels, size, rng)
-        yield from climb_and_escape(climber, self.escapes, rng)
+        starts = [np.arange(block.channels)]
+        if size == 3 and isinstance(climber, AllGroups):
+            pairs = AllGroups(block, kernels, 2)
+            yield from climb(pairs, starts[0])
+            starts.append(pairs.order)
+        yield from climb_and_escape(climber, starts, self.escapes, rng)
 
 
-def _listed_whole(block: Block, size: int) -> bool:
-    """Whether all groups of stripes are few enough to keep a table of them."""
+def table_work(block: Block, size: int) -> float:
+    """Sums that the table of all groups takes; infinite where it has too many lines."""
     groups = comb(block.stripes, size)
     bytes_each = 16 + size * (8 + block.pattern.m)
-    return (
-        groups <= _MOST_GROUPS
-        and groups * bytes_each <= block.memory
-        and groups * _work(block, size) <= _TABLE_WORK
-    )
+    if groups > _MOST_GROUPS or groups * bytes_each > block.memory:
+        return inf
+    return groups * _work(block, size)
 
 
 def _work(block: Block, size: int) -> int:
@@ -145,7 +149,8 @@ class AllGroups(_Groups):
         self._groups = np.fromiter(every, dtype=np.int64).reshape(-1, size)
         self._gains = np.zeros(len(self._groups))
         self._places = np.zeros((len(self._groups), size * block.pattern.m), dtype=np.uint8)
-        self._tabled = np.full(block.channels, -1, dtype=np.int64)
+        self._tabled: Order = np.full(block.channels, -1, dtype=np.int64)
+        self._kept: tuple[Order, Values, Places] | None = None
 
     def retable(self) -> Steps:
         """Value again every group with a stripe that is not what it was.
@@ -153,7 +158,10 @@ class AllGroups(_Groups):
         A stripe counts as tabled only when all are, so a climb that is left half way
         through a table never reads it.
         """
-        stale = (self._tabled != self.order).reshape(-1, self.block.pattern.m).any(axis=1)
+        stale = self._stale(self._tabled)
+        if self._kept is not None and self._stale(self._kept[0]).sum() < stale.sum():
+            self._tabled, self._gains, self._places = (part.copy() for part in self._kept)
+            stale = self._stale(self._tabled)
         which = np.flatnonzero(stale[self._groups].any(axis=1))
         yield from self._value(self._groups, self._gains, self._places, which)
         self._tabled = self.order.copy()
@@ -162,6 +170,14 @@ class AllGroups(_Groups):
         """The order after one round of sharing, best first and each stripe once."""
         chosen = self._best_groups()
         return self._share(self._groups[chosen], self._places[chosen])
+
+    def keep(self) -> None:
+        """Remember the table; that of an escape is far from it when it is taken back."""
+        self._kept = (self._tabled.copy(), self._gains.copy(), self._places.copy())
+
+    def _stale(self, tabled: Order) -> NDArray[np.bool_]:
+        """The stripes that are not what they were in a table."""
+        return (tabled != self.order).reshape(-1, self.block.pattern.m).any(axis=1)
 
     def _best_groups(self) -> NDArray[np.int64]:
         """Groups that gain, best first, no two with a common stripe."""
@@ -201,3 +217,6 @@ class RandomGroups(_Groups):
         """The order after all groups that gain are shared out."""
         chosen = self._gains > 0
         return self._share(self._groups[chosen], self._places[chosen])
+
+    def keep(self) -> None:
+        """Nothing: other groups are drawn for every round."""

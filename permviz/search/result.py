@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 
 from permviz.core.pattern import NMPattern
 from permviz.core.permutation import Permutation
+from permviz.core.picture import steps, table
 from permviz.core.score import efficacy_percent
 from permviz.core.trace import SearchTrace
 from permviz.search.registry import described
@@ -65,3 +67,29 @@ class SearchResult:
     def label(self) -> str:
         """Strategy as people write it: ``osg(escapes=100)``."""
         return described(self.strategy, self.params)
+
+    def __repr__(self) -> str:
+        return (
+            f"SearchResult({self.label}: efficacy {self.efficacy:.2f} %, "
+            f"retained {self.retained:.6g} of at most {self.bound:.6g} ({self.bound_by}), "
+            f"{len(self.permutation)} channels at {self.pattern}, "
+            f"{self.seconds:.3g} s, {self.trace.finished.reason})"
+        )
+
+    def _repr_html_(self) -> str:
+        """Figures and the efficacy curve, for notebooks."""
+        improvements = self.trace.improvements
+        curve = steps(
+            [float(value) for value in self.trace.efficacies()],
+            [float(step.iteration) for step in improvements],
+        )
+        return table(
+            [
+                ("strategy", escape(self.label)),
+                ("efficacy", f"<b>{self.efficacy:.2f} %</b>, at most {self.gap:.2f} points more"),
+                ("retained", f"{self.retained:.6g}, was {self.baseline:.6g}"),
+                ("channels", f"{len(self.permutation)} at {self.pattern}"),
+                ("ended", f"{self.trace.finished.reason}, after {self.seconds:.3g} s"),
+                ("by iteration", curve),
+            ]
+        )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from permviz.core.permutation import Permutation
 from permviz.core.problem import SearchProblem
-from permviz.core.trace import SearchEvent
+from permviz.core.trace import Improved, SearchEvent
 from permviz.errors import PermvizError, SessionError
 from permviz.graph.types import ChannelGraph
 from permviz.kernels.select import cores, select
@@ -41,6 +41,8 @@ from permviz.session.layers import LayerValues, dense_layers
 from permviz.session.log import EventLog, Observer
 from permviz.session.problems import FullScores, GroupProblem, group_problem
 from permviz.session.settings import SearchSettings
+from permviz.session.store import Store, at_least
+from permviz.session.threads import search_threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Session:
         settings: strategies, pattern, seed, budget and importance.
         executor: where searches run; by default a pool with a thread for each core, which
             the session closes itself.
+        giving_way: whether that pool's threads give way to all others.
+        store: where searches are kept, and taken up from; None for nowhere.
 
     Attributes:
         graph: the analysed model.
@@ -71,7 +75,13 @@ class Session:
     """
 
     def __init__(
-        self, graph: ChannelGraph, settings: SearchSettings, *, executor: Executor | None = None
+        self,
+        graph: ChannelGraph,
+        settings: SearchSettings,
+        *,
+        executor: Executor | None = None,
+        giving_way: bool = False,
+        store: Store | None = None,
     ) -> None:
         self.graph = graph
         self.settings = settings
@@ -94,6 +104,8 @@ class Session:
         self._log = EventLog()
         self._control = Control()
         self._pool = executor
+        self._giving_way = giving_way
+        self._store = store
         self._owned: ThreadPoolExecutor | None = None
         self._futures: list[Future[None]] = []
         self._status: Status = "ready"
@@ -136,7 +148,7 @@ class Session:
             for task in self._tasks:
                 self._log.tell(SearchQueued(*task.key))
             if self._pool is None:
-                self._owned = ThreadPoolExecutor(cores(), thread_name_prefix="permviz-search")
+                self._owned = search_threads(giving_way=self._giving_way)
             pool = self._pool or self._owned
             assert pool is not None  # noqa: S101 - one of the two was just made
             self._futures = [pool.submit(self._search, task) for task in self._tasks]
@@ -228,13 +240,7 @@ class Session:
             self._board.run(task.key, share)
         limits = Limits(self.settings.seed, share, self._control)
         try:
-            result = run(
-                problem,
-                parse(task.key[1]),
-                select("cpu", threads=1),
-                limits,
-                partial(self._moved, task.key),
-            )
+            result = self._result(task.key, problem, limits)
         except PermvizError as error:
             self._close_task(task.key, SearchFailed(*task.key, str(error)))
         except Exception as error:  # noqa: BLE001 - one broken search must not hang the others
@@ -242,11 +248,29 @@ class Session:
             self._close_task(task.key, SearchFailed(*task.key, message))
         else:
             if task.budget is not None and share is not None:
-                task.budget.give_back(share - result.seconds)
+                task.budget.give_back(max(0.0, share - result.seconds))
             self._close_task(task.key, SearchDone(*task.key, result))
+
+    def _result(self, key: Key, problem: SearchProblem, limits: Limits) -> SearchResult:
+        """What an earlier run has kept of a search, or else what searching finds."""
+        kept = self._store.result(key, problem) if self._store is not None else None
+        if kept is not None:
+            return kept
+        kernels = select("cpu", threads=1)
+        result = run(problem, parse(key[1]), kernels, limits, partial(self._moved, key))
+        if self._store is None:
+            return result
+        result = at_least(result, self._store.best(key, problem), problem)
+        if result.trace.finished.reason != "cancelled":
+            self._store.keep(key, result)
+        return result
 
     def _moved(self, key: Key, event: SearchEvent) -> None:
         self._board.move(key, event)
+        if self._store is not None and isinstance(event, Improved):
+            order = self._board.order(key)
+            if order is not None:
+                self._store.note(key, order, event.retained)
         self._log.tell(SearchMoved(*key, event))
 
     def _close_task(self, key: Key, event: SearchDone | SearchFailed) -> None:

@@ -43,7 +43,7 @@ class ExportView(Sighted):
     Attributes:
         rows: LayerRow of each layer.
         pattern: the N:M pattern of the search.
-        orders: texts that may be exported.
+        orders: texts that may be exported; a new first one is taken at once.
         packed: the latest export that was written and checked, or None.
         busy: whether one is being written.
     """
@@ -114,8 +114,9 @@ class ExportView(Sighted):
 
     @param.depends("orders", watch=True)
     def _offer(self) -> None:
-        kept = self._order.value if self._order.value in self.orders else None
-        chosen = kept or next(iter(self.orders), None)
+        first = next(iter(self.orders), None)
+        stays = first in self._order.options and self._order.value in self.orders
+        chosen = self._order.value if stays else first
         self._order.param.update(options=list(self.orders), value=chosen)
 
     @param.depends("rows", "pattern", "seen", watch=True)

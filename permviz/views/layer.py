@@ -10,14 +10,13 @@ from permviz.figures.curves import CurveInfo, curve_info, curve_plot
 from permviz.figures.pair import StripeInfo, stripe_info, stripe_plot
 from permviz.views.heatmaps import HeatmapPair
 from permviz.views.plots import LEGEND, SMALL, live
-from permviz.views.sight import Sighted
+from permviz.views.sight import Sighted, reveal
 from permviz.views.words import layer_sentence
 
 HEIGHT = 215
 _WIDE = {
     "responsive": True,
     "height": HEIGHT,
-    "framewise": True,
     "active_tools": [],
     "toolbar": None,
     "fontsize": SMALL,
@@ -141,9 +140,10 @@ class LayerView(Sighted):
         self._layers.param.watch(self._pick_layer, "value")
         self._orders.param.watch(self._pick_order, "value")
         self._offer()
-        heatmaps = HeatmapPair(pair=self.param.pair, seen=self.param.seen)
-        curves = CurvesView(tracks=self.param.tracks, seen=self.param.seen)
-        stripes = StripesView(pair=self.param.pair, seen=self.param.seen)
+        heatmaps = HeatmapPair(pair=self.param.pair, seen=False)
+        curves = CurvesView(tracks=self.param.tracks, seen=False)
+        stripes = StripesView(pair=self.param.pair, seen=False)
+        self._parts = (heatmaps, curves, stripes)
         kind = pn.widgets.RadioButtonGroup.from_param(heatmaps.param.kind, **_SMALL_BUTTONS)
         clock = pn.widgets.RadioButtonGroup.from_param(curves.param.clock, **_SMALL_BUTTONS)
         told = pn.bind(layer_sentence, self.param.rows, self.param.layer, self.param.pair)
@@ -156,9 +156,14 @@ class LayerView(Sighted):
             pn.Row(curves, stripes, sizing_mode="stretch_width"),
             sizing_mode="stretch_width",
         )
+        self._reveal()
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
+
+    @param.depends("seen", watch=True)
+    def _reveal(self) -> None:
+        reveal(self._parts, seen=self.seen)
 
     @param.depends("rows", "orders", "layer", "shown", watch=True)
     def _offer(self) -> None:

@@ -85,7 +85,8 @@ class LayersView(Sighted):
             return
         if self._table.selection != self._places():
             self._table.selection = self._places()
-        self._draw()
+        # Drawing takes a tenth of a second, and whoever picked a row waits for the answer.
+        pn.state.execute(self._draw, schedule=True)
 
     def _pick(self, event: param.parameterized.Event) -> None:
         if event.new and event.new[0] < len(self.rows):
@@ -112,7 +113,7 @@ class LayersView(Sighted):
             margin=0,
             formatters={DEFAULT: percent, PERMUTED: percent}
             | {text: _efficacy_cell() for text in self.strategies},
-            widths=_WIDTHS | dict.fromkeys(self.strategies, 112),
+            widths=_WIDTHS | dict.fromkeys(self.strategies, 70),
             titles={text: f"efficacy % {text}" for text in self.strategies},
             text_align=dict.fromkeys([DEFAULT, PERMUTED], "right"),
             header_filters=_FILTERS,

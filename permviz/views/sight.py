@@ -1,5 +1,8 @@
 """Views that rest while nobody looks at them."""
 
+from collections.abc import Sequence
+from functools import partial
+
 import panel as pn
 import param
 
@@ -12,3 +15,16 @@ class Sighted(pn.viewable.Viewer):
     """
 
     seen = param.Boolean(True, allow_refs=True)
+
+
+def reveal(parts: Sequence[Sighted], *, seen: bool) -> None:
+    """Show or hide views one after the other.
+
+    Figures take long to build. With each built in a turn of its own, a served page answers
+    its user in between.
+    """
+    if not parts:
+        return
+    first, *others = parts
+    first.seen = seen
+    pn.state.execute(partial(reveal, others, seen=seen), schedule=True)

@@ -16,8 +16,10 @@ TABLE_CSS = """
   white-space: normal !important; text-overflow: clip !important; overflow-wrap: anywhere;
   font-size: 11px; line-height: 1.25; padding-right: 10px !important; }
 .tabulator .tabulator-row { min-height: 26px !important; }
+.tabulator .tabulator-row .tabulator-col-resize-handle { height: 26px !important; }
 .tabulator .tabulator-row .tabulator-cell {
-  height: 26px !important; padding: 4px 6px !important; font-size: 12px; }
+  height: 26px !important; min-height: 26px !important; padding: 4px 6px !important;
+  font-size: 12px; }
 .tabulator .tabulator-header-filter input { padding: 1px 4px !important; font-size: 11px; }
 """
 Patch = dict[str, list[tuple[int, object]]]

@@ -4,7 +4,7 @@ import pytest
 from permviz.app.explore import explore
 from permviz.app.page import Page
 from permviz.app.shell import EXTENSIONS, build
-from permviz.app.values import BEST, TABS
+from permviz.app.values import BEST, CHOSEN, TABS
 from permviz.errors import SourceError
 
 pn.extension(*EXTENSIONS)
@@ -20,7 +20,7 @@ def page(state):
 def test_views_show_what_the_state_finds(page, settle):
     page.state.load()
     settle(page.state, lambda it: it.rows and it.pair is not None)
-    layers, layer, export = page._views
+    layers, layer, *_, export = page._views
     assert [row.name for row in layers.rows] == ["0", "2", "4"]
     assert layer.pair is page.state.pair
     assert export.orders == [BEST, *page.state.searched]
@@ -29,9 +29,10 @@ def test_views_show_what_the_state_finds(page, settle):
 def test_layer_picked_in_one_view_is_picked_in_all(page, settle):
     page.state.load()
     settle(page.state, lambda it: it.pair is not None)
-    layers, layer, _ = page._views
+    layers, *others, _ = page._views
     layers.layer = "4"
-    assert (page.state.layer, layer.layer) == ("4", "4")
+    assert page.state.layer == "4"
+    assert {view.layer for view in others} == {"4"}
 
 
 def test_tabs_and_the_address_agree(page):
@@ -42,11 +43,26 @@ def test_tabs_and_the_address_agree(page):
 
 
 def test_only_the_active_tab_is_seen_and_the_others_wait_to_be_built(page):
-    assert [view.seen for view in page._views] == [True, False, False]
-    assert [len(place) for place in page._places] == [1, 0, 0]
-    page.tabs.active = 2
-    assert [view.seen for view in page._views] == [False, False, True]
-    assert [len(place) for place in page._places] == [1, 0, 1]
+    last = len(TABS) - 1
+    assert [number for number, view in enumerate(page._views) if view.seen] == [0]
+    assert [number for number, place in enumerate(page._places) if len(place)] == [0]
+    page.tabs.active = last
+    assert [number for number, view in enumerate(page._views) if view.seen] == [last]
+    assert [number for number, place in enumerate(page._places) if len(place)] == [0, last]
+
+
+def test_choice_between_strategies_is_offered_for_export_and_taken(page, settle):
+    page.state.load()
+    settle(page.state, lambda it: it.rows and it.pair is not None)
+    compare = next(view for view in page._views if hasattr(view, "choice"))
+    compare.choice = {"2": page.state.searched[0]}
+    assert page.state.choice == compare.choice
+    export = page._views[-1]
+    assert export.orders == [CHOSEN, BEST, *page.state.searched]
+    assert export._order.value == CHOSEN
+    page.state.choice = {}
+    assert compare.choice == {}
+    assert export._order.value == BEST
 
 
 def test_served_page_is_built_for_every_visit():

@@ -2,7 +2,8 @@ import socket
 
 import pytest
 
-from permviz.app.serve import check_port, serve
+from permviz.app.port import check_port
+from permviz.app.serve import serve
 from permviz.errors import ServeError
 
 

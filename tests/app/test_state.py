@@ -4,7 +4,7 @@ import zipfile
 import pytest
 
 from permviz.app.state import Explorer
-from permviz.app.values import BEST
+from permviz.app.values import BEST, CHOSEN
 
 
 def test_nothing_runs_before_it_is_asked_for(state):
@@ -180,6 +180,26 @@ def test_export_of_one_strategy_names_it(searched, settle, tmp_path):
     settle(searched, lambda it: it.packed is not None)
     assert list(searched.packed.report.strategies) == [strategy]
     assert (tmp_path / "out" / "model.safetensors").is_file()
+
+
+def test_strategies_chosen_by_layer_are_what_is_exported(searched, settle, tmp_path):
+    first, second = searched.searched
+    groups = {layer.name: layer.groups for layer in searched.comparison.layers}
+    searched.choice = dict.fromkeys(groups["2"], first) | dict.fromkeys(groups["4"], second)
+    searched.export(CHOSEN, str(tmp_path / "out"))
+    settle(searched, lambda it: it.packed is not None)
+    assert searched.packed.report.strategies == {first: 1, second: 1}
+
+
+def test_comparison_follows_the_search_and_a_new_search_drops_the_choice(searched, settle):
+    assert [layer.name for layer in searched.comparison.layers] == ["2", "4"]
+    rows = {row.name: row for row in searched.rows}
+    for layer in searched.comparison.layers:
+        assert layer.retained == rows[layer.name].by_strategy
+    searched.choice = searched.comparison.choose({}, "2", searched.searched[0])
+    searched.start()
+    settle(searched, lambda it: it.status == "running" or it.choice == {})
+    assert searched.choice == {}
 
 
 def test_unusable_directory_is_told_and_the_last_export_stays(searched, settle, tmp_path):

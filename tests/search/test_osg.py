@@ -53,3 +53,9 @@ def test_too_many_groups_are_drawn_at_random(size):
 def test_tables_that_are_too_large_are_refused_with_a_way_out(size):
     with pytest.raises(StrategyError, match="channel_swap"):
         search(np.ones((2, 64)), "osg", stripes=size, pattern="4:8")
+
+
+@pytest.mark.parametrize(("rows", "channels", "reference"), [(64, 32, 53.1152), (128, 64, 37.4822)])
+def test_groups_of_three_come_near_the_reference_implementation(rows, channels, reference):
+    scores = np.random.RandomState(1).rand(rows, channels)
+    assert search(scores, "osg(stripes=3)").efficacy > reference - 0.5

@@ -35,6 +35,17 @@ def test_button_exports_the_chosen_order_to_the_directory(rows):
     assert asked == [("osg", "some/where")]
 
 
+def test_a_new_first_order_is_taken_and_others_keep_what_was_chosen(rows):
+    view, _ = make(rows=rows, orders=["best", "osg"])
+    view._order.value = "osg"
+    view.orders = ["best", "osg", "swap"]
+    assert view._order.value == "osg"
+    view.orders = ["chosen", "best", "osg", "swap"]
+    assert view._order.value == "chosen"
+    view.orders = ["best", "osg"]
+    assert view._order.value == "best"
+
+
 def test_nothing_can_be_downloaded_before_it_was_checked():
     view, asked = make(orders=["best"])
     assert view._download.disabled

@@ -66,6 +66,20 @@ def test_curves_grow_in_place(tracks, sources, figures):
     assert figures(root) == [figure]
 
 
+def test_axes_of_curves_and_stripes_follow_what_they_show(tracks, pair, figures):
+    curves, stripes = CurvesView(tracks=tracks(3)), StripesView(pair=pair())
+    (axes,) = figures(curves.__panel__().get_root())
+    (losses,) = figures(stripes.__panel__().get_root())
+    most = losses.y_range.end
+    curves.tracks = tracks(9)
+    assert axes.x_range.end >= 9
+    assert axes.y_range.end >= 9
+    uneven = pair()
+    uneven.scores[:, uneven.order[:2]] *= 100
+    stripes.pair = uneven
+    assert losses.y_range.end < most / 2
+
+
 def test_curves_change_their_clock(tracks, figures):
     view = CurvesView(tracks=tracks(3))
     root = view.__panel__().get_root()

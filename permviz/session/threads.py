@@ -1,0 +1,33 @@
+"""The threads that a session searches on."""
+
+import contextlib
+import os
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from permviz.kernels.select import cores
+
+_GIVING_WAY = 10
+"""Nice value of threads that give way: they get a tenth of a core that others want too."""
+
+
+def search_threads(*, giving_way: bool) -> ThreadPoolExecutor:
+    """A pool with a thread for each core.
+
+    Args:
+        giving_way: let the system prefer all other threads, those of this process included,
+            so that a page stays quick to answer; only Linux can do so for single threads.
+    """
+    return ThreadPoolExecutor(
+        cores(),
+        thread_name_prefix="permviz-search",
+        initializer=_give_way if giving_way else None,
+    )
+
+
+def _give_way() -> None:
+    if sys.platform == "linux":
+        # A sandbox may forbid it; then searches run as any other thread.
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _GIVING_WAY)

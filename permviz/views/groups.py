@@ -1,0 +1,177 @@
+"""Which layers share their channels, and what keeps the others from being permuted."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import panel as pn
+import param
+from holoviews.streams import Pipe, Tap
+
+from permviz.figures.groups import GroupsInfo, groups_info, groups_plot
+from permviz.graph.types import ChannelGraph, ChannelGroup, Frozen, Layer
+from permviz.views.plots import SMALL, live, savable
+from permviz.views.sight import Sighted
+
+HEIGHT = 560
+_WIDTH = 640
+_NOTHING = "No model is loaded yet; choose one on the left."
+_LEGEND = (
+    '<div style="font-size: 12px">&#9632; layer, in the color of the channels it reads '
+    "&middot; &#9679; reads a group &middot; &#9675; writes it &middot; "
+    '<span style="color: #8c8c8c">&#10005;</span> cannot be permuted</div>'
+)
+
+
+class GroupsView(Sighted):
+    """Layers and lanes of a model's channel groups, with words on the picked layer.
+
+    Attributes:
+        graph: ChannelGraph, or None.
+        layer: name of the picked layer.
+    """
+
+    graph = param.Parameter(None, allow_refs=True)
+    layer = param.String("")
+
+    def __init__(self, **params: Any) -> None:
+        super().__init__(**params)
+        self._layout = pn.Column(pn.pane.Markdown(_NOTHING), sizing_mode="stretch_width")
+        self._of: object = None
+        self._pipe = Pipe()
+        self._show()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._layout
+
+    @param.depends("graph", "layer", "seen", watch=True)
+    def _show(self) -> None:
+        if not self.seen:
+            return
+        graph: ChannelGraph | None = self.graph
+        if graph is None:
+            self._of = None
+            self._layout.objects = [pn.pane.Markdown(_NOTHING)]
+        elif self._of is not graph:
+            self._of = graph
+            self._layout.objects = self._new_parts(groups_info(graph, self.layer))
+            self._tell(graph)
+        else:
+            self._tell(graph)
+            self._pipe.send(groups_info(graph, self.layer))
+
+    def _new_parts(self, info: GroupsInfo) -> list[pn.viewable.Viewable]:
+        self._pipe = Pipe(data=info)
+        names = [node.name for node in info.nodes]
+        self._picked = pn.widgets.Select(label="Layer", width=230, options=names)
+        self._picked.param.watch(self._pick, "value")
+        self._told = pn.pane.HTML(
+            "", min_width=220, sizing_mode="stretch_width", styles={"font-size": "12px"}
+        )
+        drawn = live(
+            groups_plot,
+            self._pipe,
+            hooks=[savable],
+            width=_WIDTH,
+            height=40 + 24 * max(len(names), 1),
+            toolbar="right",
+            active_tools=[],
+            fontsize=SMALL,
+        )
+        tap = Tap(source=drawn, x=None, y=None)
+        tap.add_subscriber(lambda **at: self._tap(names, at["y"]))
+        picture = pn.Column(
+            pn.pane.HoloViews(drawn, linked_axes=False, margin=0),
+            scroll=True,
+            height=HEIGHT,
+            width=_WIDTH + 20,
+            sizing_mode="fixed",
+        )
+        return [
+            pn.Row(
+                self._picked,
+                pn.pane.HTML(_legend(info), margin=(18, 10), sizing_mode="stretch_width"),
+                sizing_mode="stretch_width",
+            ),
+            pn.Row(picture, self._told, sizing_mode="stretch_width"),
+        ]
+
+    def _tell(self, graph: ChannelGraph) -> None:
+        known = self.layer if self.layer in self._picked.options else None
+        if self._picked.value != known:
+            self._picked.value = known
+        self._told.object = layer_story(graph, self.layer)
+
+    def _pick(self, event: param.parameterized.Event) -> None:
+        if event.new:
+            self.layer = event.new
+
+    def _tap(self, names: Sequence[str], y: float | None) -> None:
+        if y is not None and 0 <= round(y) < len(names):
+            self.layer = names[round(y)]
+
+
+class Groups(GroupsView):
+    """Show the channel groups of an analysed model in a notebook.
+
+    Args:
+        graph: what `permviz.analyze` returned.
+        params: parameters of the view.
+    """
+
+    def __init__(self, graph: ChannelGraph, **params: Any) -> None:
+        first = next((layer.name for layer in graph.layers if layer.inputs), "")
+        super().__init__(**({"graph": graph, "layer": first} | params))
+
+
+def _legend(info: GroupsInfo) -> str:
+    frozen = sum(bool(node.frozen) for node in info.nodes)
+    counts = f"{len(info.nodes)} layers, {len(info.lanes)} channel groups, {frozen} inputs frozen"
+    return f"{_LEGEND}<div style='font-size: 12px'>{counts}</div>"
+
+
+def layer_story(graph: ChannelGraph, name: str) -> str:
+    """What one layer shares with which others and what is frozen about it, as HTML."""
+    layer = next((one for one in graph.layers if one.name == name), None)
+    if layer is None:
+        return "Pick a layer to see what it shares its channels with."
+    shape = " x ".join(map(str, layer.shape))
+    parts = [f"<h3 style='margin: 0'>{escape(name)}</h3>{escape(layer.kind)} {shape}"]
+    groups = graph.by_name
+    parts += [_group_story(graph, layer, groups[group], "Reads") for group in layer.inputs]
+    parts += [_group_story(graph, layer, groups[group], "Writes") for group in layer.outputs]
+    if layer.frozen is not None:
+        parts.append(_frozen_story("Its inputs keep their order", layer.frozen))
+    parts += [
+        _frozen_story("Its outputs keep their order", one)
+        for one in graph.frozen
+        if (one.tensor, one.axis) == (layer.tensor, 0) and not layer.outputs
+    ][:1]
+    return "".join(f"<p style='margin: 0 0 10px 0'>{part}</p>" for part in parts)
+
+
+def _group_story(graph: ChannelGraph, layer: Layer, group: ChannelGroup, does: str) -> str:
+    readers = [one.name for one in graph.layers if group.name in one.inputs]
+    writers = [one.name for one in graph.layers if group.name in one.outputs]
+    carried = sum(place.role == "passenger" for place in group.occurrences)
+    told = [f"<b>{does}</b> the group <b>{escape(group.name)}</b> of {group.size} channels."]
+    told += [
+        f"{what} {escape(', '.join(names))}."
+        for what, names in (
+            ("Also read by", [one for one in readers if one != layer.name]),
+            ("Also written by", [one for one in writers if one != layer.name]),
+        )
+        if names
+    ]
+    if carried:
+        told.append(f"{carried} biases, norms and the like move with it.")
+    return " ".join(told)
+
+
+def _frozen_story(what: str, frozen: Frozen) -> str:
+    told = f"<b>{what}.</b> {escape(frozen.reason)}"
+    if frozen.op:
+        told += f"<br>Operation: <code>{escape(frozen.op)}</code>"
+    if frozen.source:
+        told += f"<br>Called at: <code>{escape(frozen.source)}</code>"
+    return told

@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+
+from permviz.core.pattern import NMPattern
+from permviz.core.problem import SearchProblem
+from permviz.kernels.numba_cpu import NumbaKernels
+from permviz.search.anneal import Anneal, _deviation
+from permviz.search.assignment import Assignment
+from permviz.search.auto import Auto
+from permviz.search.ledger import StripeLedger
+from permviz.search.run import search
+from permviz.search.runner import Limits, run
+from permviz.search.strategy import Block
+
+FAST = NumbaKernels()
+PATTERN = NMPattern(2, 4)
+
+
+def block_of(scores):
+    return Block.of(scores, PATTERN)
+
+
+@pytest.mark.parametrize("strategy", [Anneal(sweeps=20), Auto(sweeps=20)])
+def test_a_wide_block_is_dealt_out_alike_on_any_threads(strategy):
+    # 131 stripes do not go up in two hands, so some sit out at every deal.
+    scores = np.random.default_rng(0).random((40, 524), dtype=np.float32)
+    problem = SearchProblem.of(scores)
+    one, two = (run(problem, strategy, NumbaKernels(threads), Limits(3)) for threads in (1, 2))
+    assert one.permutation == two.permutation
+    assert one.efficacy > 20
+
+
+def test_the_heat_is_that_of_most_channels_not_of_a_few_large_ones():
+    scores = np.random.default_rng(0).random((64, 128))
+    even = _deviation(block_of(scores), np.random.default_rng(1), FAST)
+    scores[:, :8] *= 0.01
+    scores[:, 8:] *= 0.01
+    scores[:, :8] *= 1000
+    block = block_of(scores)
+    uneven = _deviation(block, np.random.default_rng(1), FAST) * block.scale
+    assert uneven < 0.1 * even
+
+
+def test_cold_sweeps_end_at_the_order_that_they_return():
+    block = block_of(np.random.default_rng(0).random((32, 64)))
+    start, rng = np.arange(64), np.random.default_rng(0)
+    steps = Anneal().cold_sweeps(start, 10, block, rng, FAST)
+    proposed, returned = drained(steps)
+    ledger = StripeLedger(block, FAST)
+    assert np.array_equal(proposed[-1], returned)
+    assert ledger.value(returned) > ledger.value(np.arange(64))
+
+
+def test_reassignment_goes_on_from_an_order():
+    block = block_of(np.random.default_rng(0).random((32, 256)))
+    start = np.random.default_rng(1).permutation(256)
+    steps = Assignment(patience=5).rounds(start, block, np.random.default_rng(2), FAST)
+    proposed, returned = drained(steps)
+    assert np.array_equal(proposed[-1], returned)
+    values = [StripeLedger(block, FAST).value(order) for order in (start, *proposed)]
+    assert np.all(np.diff(values) > 0)
+
+
+def test_one_stripe_is_left_as_it_is():
+    block = block_of(np.random.default_rng(0).random((3, 4)))
+    rng = np.random.default_rng(0)
+    for steps in (
+        Anneal().cold_sweeps(np.arange(4), 3, block, rng, FAST),
+        Assignment().rounds(np.arange(4), block, rng, FAST),
+    ):
+        assert drained(steps)[1].tolist() == [0, 1, 2, 3]
+
+
+def test_auto_says_that_nothing_is_lost_where_it_finds_such_an_order():
+    rng = np.random.default_rng(0)
+    kept = np.tile([1.0, 1.0, 0.0, 0.0], (24, 16))
+    for row in kept:
+        row[:] = rng.permuted(row.reshape(16, 4), axis=1).ravel()
+    scores = (kept * (0.5 + rng.random(kept.shape)))[:, rng.permutation(64)]
+    found = search(scores, "auto", budget=20.0)
+    assert found.efficacy == pytest.approx(100)
+    assert found.trace.finished.reason == "perfect"
+
+
+def test_auto_goes_on_where_an_order_that_loses_nothing_cannot_be():
+    scores = np.zeros((32, 32))
+    # Sixteen non-zeros a row fit eight stripes by count, in too many ways at once.
+    for row, values in enumerate(scores):
+        chosen = np.random.default_rng(row).permutation(32)[:16]
+        values[chosen] = 1 + np.arange(16)
+    found = search(scores, "auto", budget=0.5)
+    assert 0 < found.efficacy < 100
+
+
+def drained(steps):
+    """All orders that were proposed, and what the search returned."""
+    proposed = []
+    while True:
+        try:
+            order = next(steps)
+        except StopIteration as ended:
+            return proposed, ended.value
+        if order is not None:
+            proposed.append(order)
