@@ -5,10 +5,12 @@ are still whole. The model is not changed: it is captured in evaluation mode, an
 module gets its own training flag back.
 """
 
+import copy
 import inspect
 import os
 import traceback
 import warnings
+from collections import OrderedDict
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -94,18 +96,39 @@ def named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
 @contextmanager
 def evaluating(model: nn.Module, seed: int = 0) -> Generator[None]:
     """Evaluation mode without gradients, seeded; all attributes and random state come back."""
-    before = [(module, dict(vars(module))) for module in model.modules()]
+    before = [*_attributes(model)]
     try:
         model.eval()
         with torch.no_grad(), torch.random.fork_rng(devices=_devices()):  # pyright: ignore[reportUnknownMemberType] - torch leaves it untyped
             torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType] - the same
             yield
     finally:
-        for module, attributes in before:
-            # Never emptied, not for a moment: another thread may be running the model.
-            for name in vars(module).keys() - attributes.keys():
-                del vars(module)[name]
-            vars(module).update(attributes)
+        for held, content in before:
+            _restore(held, content)
+
+
+def _attributes(model: nn.Module) -> Iterator[tuple[Any, Any]]:
+    """Every container that a forward pass may write to, with a copy of its content."""
+    for module in model.modules():
+        yield vars(module), dict(vars(module))
+        for value in vars(module).values():
+            # Caches by device or size, for example; parameters and buffers are dicts too.
+            if type(value) in (dict, list, set, OrderedDict):
+                yield value, copy.copy(value)
+
+
+def _restore(held: Any, content: Any) -> None:
+    """Give a container its content back."""
+    # Never emptied, not for a moment: another thread may be running the model.
+    if isinstance(content, list):
+        held[:] = content
+    elif isinstance(content, set):
+        held.intersection_update(cast("set[Any]", content))
+        held.update(cast("set[Any]", content))
+    else:
+        for name in held.keys() - content.keys():
+            del held[name]
+        held.update(content)
 
 
 def source_line(stack: str) -> str:

@@ -15,7 +15,7 @@ from permviz.graph.labels import Cause
 from permviz.graph.outputs import run, run_wide
 from permviz.graph.types import ChannelGroup, Occurrence
 from permviz.graph.verify import Reference, replaced
-from permviz.graph.verify_report import FLOAT64_TOLERANCE, VISIBLE, VerifyReport
+from permviz.graph.verify_report import VerifyReport
 
 Progress = Callable[[float], None]
 # A wrong group may survive one order by accident, such as one that keeps its pairs.
@@ -96,7 +96,7 @@ class _Trial:
         if native > self.reference.tolerance:
             return native, True
         wide = self.reference.wide_change(moves)
-        return wide, wide > VISIBLE
+        return wide, wide > self.reference.visible
 
     def report(self, groups: Sequence[ChannelGroup], control: float) -> VerifyReport:
         """Permute these groups together, by the first round's orders."""
@@ -122,7 +122,7 @@ class _Trial:
         places = {group.name: group.occurrences for group in groups}
         for orders in self.rounds:
             wide = self.reference.wide_change(self._moves(places, orders))
-            if wide > FLOAT64_TOLERANCE:
+            if wide > self.reference.wide_tolerance:
                 return wide
         native = self.reference.native_change(self._moves(places, self.rounds[0]))
         return native if native > self.reference.tolerance else 0.0

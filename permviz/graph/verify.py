@@ -12,9 +12,15 @@ from permviz.errors import VerificationError
 from permviz.graph.apply import moved
 from permviz.graph.calling import Forward, Inputs
 from permviz.graph.capture import canonical_names, named_tensors
-from permviz.graph.outputs import precision, probe, relative_error, run, run_wide, widened
+from permviz.graph.outputs import SEED, precision, probe, relative_error, run, run_wide, widened
 from permviz.graph.selection import Choice, Counted
-from permviz.graph.verify_report import FLOAT64_TOLERANCE, OutputError, VerifyReport
+from permviz.graph.verify_report import (
+    FLOAT64_TOLERANCE,
+    VISIBLE,
+    WORST_TOLERANCE,
+    OutputError,
+    VerifyReport,
+)
 from permviz.graph.wrappers import bare, duplicate
 
 __all__ = ["OutputError", "Reference", "VerifyReport", "verify"]
@@ -38,7 +44,13 @@ class Reference:
     native_outputs: Counted
     wide_outputs: Counted
     tolerance: float
+    wide_tolerance: float
     casts: int
+
+    @property
+    def visible(self) -> float:
+        """What a wrong permutation must change the output by in float64 for a check to count."""
+        return VISIBLE * self.wide_tolerance
 
     @classmethod
     def of(cls, model: nn.Module, inputs: Inputs) -> "Reference":
@@ -53,8 +65,19 @@ class Reference:
         outputs, (wide_outputs, casts) = run(native, noisy), run_wide(wide, wide_noisy)
         rounding = relative_error(wide_outputs.tensors, outputs.tensors)
         bound = TOLERANCE.get(precision(model), FLOAT64_TOLERANCE)
-        tolerance = max(bound, 4 * rounding if rounding < 1 else 0.0)
-        return cls(native, wide, noisy, wide_noisy, outputs, wide_outputs, tolerance, casts)
+        shaken, _ = run_wide(wide, wide_noisy, _shaken(wide))
+        shift = relative_error(wide_outputs.tensors, shaken.tensors)
+        return cls(
+            native=native,
+            wide=wide,
+            native_inputs=noisy,
+            wide_inputs=wide_noisy,
+            native_outputs=outputs,
+            wide_outputs=wide_outputs,
+            tolerance=max(bound, 4 * rounding if rounding < 1 else 0.0),
+            wide_tolerance=min(max(FLOAT64_TOLERANCE, 16 * shift), WORST_TOLERANCE),
+            casts=casts,
+        )
 
     def native_change(self, moves: Iterable[TensorMove]) -> float:
         """Relative change of the output by moves, in the model's precision."""
@@ -84,6 +107,7 @@ class Reference:
             float64_error=errors[1],
             control_change=control_change,
             native_tolerance=self.tolerance,
+            float64_tolerance=self.wide_tolerance,
             by_output=tuple(OutputError(*item) for item in named),
             left_out=self.native_outputs.left_out,
             casts=self.casts,
@@ -150,6 +174,20 @@ def replaced(model: nn.Module, moves: Iterable[TensorMove]) -> dict[str, Tensor]
     for move in moves:
         before = changed.get(move.tensor, tensors[move.tensor].detach())
         changed[move.tensor] = moved(before, move)
+    return changed
+
+
+def _shaken(model: nn.Module) -> dict[str, Tensor]:
+    """Every weight moved by a rounding step, up or down at random: what order of sums costs."""
+    generator = torch.Generator().manual_seed(SEED)
+    step = torch.finfo(torch.float64).eps
+    tensors = dict(named_tensors(model))
+    changed: dict[str, Tensor] = {}
+    for name in dict.fromkeys(canonical_names(model).values()):
+        tensor = tensors[name].detach()
+        if tensor.dtype == torch.float64:
+            signs = torch.randint(2, tensor.shape, generator=generator).to(tensor) * 2 - 1
+            changed[name] = tensor * (1 + step * signs)
     return changed
 
 

@@ -255,3 +255,46 @@ def test_complex_numbers_freeze_what_they_touch_and_are_compared_whole(lively: L
     graph = analyze(lively(Turning()), torch.randn(2, 6))
     assert names(graph) == ["middle", "last"]
     assert graph.verification.ok
+
+
+def test_what_a_forward_pass_keeps_in_containers_is_given_back(lively: Lively) -> None:
+    class Keeping(Language):
+        def __init__(self) -> None:
+            super().__init__()
+            self.by_size: dict[int, Tensor] = {}
+            self.seen: list[Tensor] = []
+            self.register_buffer("last", torch.zeros(2, 5, 16), persistent=False)
+
+        def forward(self, words: Tensor) -> Answer:
+            x = self.words(words)
+            self.by_size[words.shape[1]] = x
+            self.seen.append(x)
+            self.last = x
+            return super().forward(words)
+
+    model = lively(Keeping())
+    kept = model.last
+    assert names(analyze(model, WORDS)) == ["up", "down"]
+    assert (model.by_size, model.seen) == ({}, [])
+    assert model.last is kept
+
+
+def test_a_model_that_amplifies_rounding_is_held_to_its_own_conditioning(lively: Lively) -> None:
+    class Sharp(nn.Module):
+        """Turns a small difference into another angle."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.middle, self.last = nn.Linear(6, 8), nn.Linear(8, 8), nn.Linear(8, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.middle(torch.relu(self.first(x)))
+            return self.last(torch.sin(1e5 * y))
+
+    model = lively(Sharp())
+    graph = analyze(model, torch.randn(2, 6))
+    assert names(graph) == ["middle", "last"]
+    report = graph.verification
+    assert 1e-10 < report.float64_tolerance <= 1e-6
+    assert report.ok
+    assert report.control_change > 100 * report.float64_tolerance
