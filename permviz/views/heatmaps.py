@@ -60,8 +60,9 @@ class HeatmapPair(Sighted):
             self._of = ()
             self._layout.objects = [pn.pane.Markdown(_NOTHING)]
             return
-        # Another layer or session gets new figures: its axes and colours differ.
-        of = (pair.layer, pair.scores.shape, str(pair.pattern), float(pair.scores.sum()))
+        # Another layer or session gets new figures, and differences do: axes and colours differ.
+        signed = self.kind == "difference"
+        of = (pair.layer, pair.scores.shape, str(pair.pattern), float(pair.scores.sum()), signed)
         given, found = _Shown(pair, pair.given, self.kind), _Shown(pair, pair.order, self.kind)
         if of != self._of:
             self._of = of

@@ -142,8 +142,8 @@ class LayerView(Sighted):
 
     def __init__(self, on_replay: Callable[[], None] | None = None, **params: Any) -> None:
         super().__init__(**params)
-        self._layers = pn.widgets.Select(label="Layer", width=190)
-        self._orders = pn.widgets.Select(label="Order shown", width=220)
+        self._layers = pn.widgets.Select(label="Layer", width=165)
+        self._orders = pn.widgets.Select(label="Order shown", width=175)
         self._layers.param.watch(self._pick_layer, "value")
         self._orders.param.watch(self._pick_order, "value")
         self._offer()

@@ -40,9 +40,13 @@ def test_kind_changes_both_heatmaps(pair):
     assert view._given.data.kind == view._found.data.kind == "pruned"
 
 
-def test_difference_is_shown_in_both_orders_and_follows_the_found_one(pair):
-    view = HeatmapPair(pair=pair(seed=0), kind="difference")
-    view.__panel__().get_root()
+def test_difference_is_shown_in_both_orders_and_follows_the_found_one(pair, figures):
+    view = HeatmapPair(pair=pair(seed=0))
+    root = view.__panel__().get_root()
+    view.kind = "difference"
+    for figure in figures(root):
+        (bar,) = (one for one in figure.right if type(one).__name__ == "ColorBar")
+        assert bar.major_label_overrides[0].startswith("-")
     view.pair = pair(seed=5)
     for pipe in (view._given, view._found):
         assert (pipe.data.pair.order == view.pair.order).all()
