@@ -9,7 +9,7 @@ is annealed instead of the scores: it has no small scores that are cheap to give
 """
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
@@ -63,7 +63,7 @@ class Perfect:
         nonzero = block.columns > 0
         if (nonzero.sum(axis=0) > block.pattern.n * block.stripes).any():
             return "impossible"
-        binary = replace(block, columns=nonzero.astype(np.float32), scale=1.0)
+        binary = block.of_columns(nonzero.astype(np.float32))
         if _loses_nothing(binary, np.arange(block.channels), kernels):
             return "perfect"
         yield None
