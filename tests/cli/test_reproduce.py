@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from permviz.cli import reproduce
 from permviz.search import experiments, published
 from permviz.search.matrices import without_smallest
+from permviz.search.minimum_sparsity import minimum_sparsity
 from permviz.search.run import search
 
 Program = Callable[..., int]
@@ -66,12 +68,33 @@ def test_table_10_is_of_a_layer_dense_and_pruned(monkeypatch, run, capsys):
     assert rows[1]["efficacy"] == pytest.approx(search(pruned, "channel_swap").efficacy)
 
 
+def test_table_10_tells_the_least_sparsity_at_which_nothing_is_lost(monkeypatch, run, capsys):
+    layer = np.random.default_rng(0).random((6, 16))
+    monkeypatch.setattr(reproduce, "_layer", lambda: layer)
+    chosen = ("--strategies", "perfect", "--budget", "0.2", "--format", "json")
+    assert run("reproduce", "table10", *chosen) == 0
+    remark = json.loads(capsys.readouterr().out)["remark"]
+    least = float(remark.split(":")[1].split("%")[0])
+    exact = minimum_sparsity(layer, "exact", resolution=0.005)
+    assert least == pytest.approx(100 * exact.sparsity, abs=1.5)
+    assert "1.2 s a search" in remark
+
+
+def test_table_10_is_usually_run_with_five_seconds():
+    usual = reproduce.Request("table10", None, None, "", "cpu", "json", None)
+    assert usual.seconds == 5
+    assert replace(usual, name="table1").seconds == 1
+    assert replace(usual, budget=2.0).seconds == 2
+
+
 def test_table_10_s_layer_scores_as_in_print():
     layer = reproduce._layer()
     assert layer.shape == (64, 384)
-    assert search(without_smallest(layer, 0.7), "channel_swap").efficacy == pytest.approx(
-        95.2, abs=0.5
-    )
+    # The reference implementation's figure for the dense layer.
+    assert search(layer, "channel_swap").efficacy == pytest.approx(54.6, abs=0.3)
+    # Zeros make ties, which rounding breaks another way on another processor: 95.1 to 96.6.
+    pruned = without_smallest(layer, 0.7)
+    assert search(pruned, "channel_swap").efficacy == pytest.approx(95.2, abs=2.5)
 
 
 def test_table_3_has_the_paper_s_sizes_and_one_seed():
