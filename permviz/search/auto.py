@@ -36,7 +36,7 @@ _PERFECT_SHARE = 0.7
 _COLD = 3.0
 """Time of cold sweeps before reassignment, in that of reassigning every stripe once."""
 
-_PROBE = 1e-3
+_PROBE = 5e-4
 """Rough seconds of the first of them, which show how many the budget is good for."""
 
 _HURRY = 1.0
@@ -47,10 +47,10 @@ reassignment is better.
 _SINGLE = 48
 """Stripes from which on one chain with all the time is better than the best of two."""
 
-_FINISH = {False: 0.03, True: 0.15}
+_FINISH = {False: 0.01, True: 0.15}
 """Share of the annealing's time for what it leaves open, on narrow and on wide blocks."""
 
-_TABLE, _SUM = 0.15, 5.0
+_TABLE, _SUM = 0.1, 5.0
 """Share of that time for a table of groups, and what a sum in it costs in max-adds."""
 
 _ROWS = 64
