@@ -199,8 +199,9 @@ def reproduce(
         int | None, typer.Option(metavar="N", help="Fewer matrices or runs than the paper.")
     ] = None,
     budget: Annotated[
-        float, typer.Option(metavar="SECONDS", help="For each search of our strategies.")
-    ] = 1.0,
+        float | None,
+        typer.Option(metavar="SECONDS", help="For each search of ours: 1, or 5 for table10."),
+    ] = None,
     strategies: Annotated[
         str, typer.Option(metavar="LIST", help="Only these, such as auto,osg.")
     ] = "",

@@ -23,6 +23,10 @@ from permviz.search import curves, experiments, published
 from permviz.search.benchmark import Measured, Setting, Trial, check
 from permviz.search.experiments import Experiment, measured
 
+_TABLE_10_BUDGET = 5.0
+_PATIENCE = 6.0
+"""Times the budget of a row, for each search of the least sparsity."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -31,7 +35,7 @@ class Request:
     Attributes:
         name: which table.
         seeds: how many matrices or repeated searches; None for the paper's number.
-        budget: seconds for our strategies.
+        budget: seconds for our strategies; None for what the table is usually run with.
         strategies: comma-separated texts; empty for the paper's and ours.
         device: where to search.
         form: table, csv or json.
@@ -41,12 +45,19 @@ class Request:
 
     name: str
     seeds: int | None
-    budget: float
+    budget: float | None
     strategies: str
     device: str
     form: str
     out: Path | None
     networks: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Seconds for each search of our strategies."""
+        if self.budget is not None:
+            return self.budget
+        return _TABLE_10_BUDGET if self.name == "table10" else 1.0
 
 
 def run(request: Request) -> int:
@@ -62,10 +73,11 @@ def run(request: Request) -> int:
     check(tuple(trial for part in experiment.parts for trial in part.trials), setting)
     with counting(experiment.runs) as count:
         rows, whole = gathered(measured(experiment, setting, count))
+        remark = _least_sparsity(request) if request.name == "table10" and whole else ""
     about = {
         "title": experiment.title,
         "machine": machine(request.device),
-        "remark": experiment.remark,
+        "remark": experiment.remark or remark,
     }
     write([_record(row) for row in rows], request.form, request.out, about)
     return 0 if whole else INTERRUPTED
@@ -81,13 +93,26 @@ def _experiment(request: Request) -> Experiment:
     if request.seeds is not None and request.seeds < 1:
         raise PermvizError(f"--seeds {request.seeds} is not possible; choose 1 or more.")
     more = {} if request.seeds is None else {"seeds": request.seeds}
-    experiment = make(request.budget, **more)
+    experiment = make(request.seconds, **more)
     chosen = texts(request.strategies)
-    return experiment.only(chosen, request.budget) if chosen else experiment
+    return experiment.only(chosen, request.seconds) if chosen else experiment
 
 
 def _table10(budget: float, seeds: int = 1) -> Experiment:
     return experiments.table10(_layer(), budget, seeds)
+
+
+def _least_sparsity(request: Request) -> str:
+    """How sparse the layer of Table 10 must be, in words; "" unless `perfect` is asked for."""
+    chosen = texts(request.strategies)
+    if chosen and "perfect" not in chosen:
+        return ""
+    seconds = _PATIENCE * request.seconds
+    (row,) = curves.figure4(_layer(), ["perfect"], seconds)
+    return (
+        f"Least sparsity at which perfect loses nothing within {seconds:g} s a search: "
+        f"{row.percent:.1f} % ({row.searches} searches; below {row.impossible:.1f} % none can be)."
+    )
 
 
 def _layer() -> Scores:
@@ -110,10 +135,10 @@ def _figure3(request: Request) -> None:
     strategy, *more = texts(request.strategies) or (published.OSG2.text,)
     if more:
         raise PermvizError("Figure 3 follows one strategy; name one with --strategies.")
-    check([Trial(strategy, (strategy,), request.budget)], Setting(device=request.device))
+    check([Trial(strategy, (strategy,), request.seconds)], Setting(device=request.device))
     paper = strategy == published.OSG2.text
     with counting(1):
-        steps = curves.figure3(strategy, None if paper else request.budget, request.device)
+        steps = curves.figure3(strategy, None if paper else request.seconds, request.device)
     records: list[Record] = [
         {
             "order": step.number,
@@ -133,10 +158,10 @@ def _figure4(request: Request) -> None:
     """How sparse a layer must be for each strategy to lose nothing."""
     strategies = texts(request.strategies) or curves.FIGURE_4_STRATEGIES
     setting = Setting(device="cpu")
-    check([Trial(text, (text,), request.budget) for text in strategies], setting)
+    check([Trial(text, (text,), request.seconds) for text in strategies], setting)
     with counting(len(strategies)) as count:
         records: list[Record] = []
-        for row in curves.figure4(_layer(), strategies, request.budget):
+        for row in curves.figure4(_layer(), strategies, request.seconds):
             count()
             records.append(
                 {
@@ -146,8 +171,9 @@ def _figure4(request: Request) -> None:
                     "searches": row.searches,
                 }
             )
+    layer = published.TABLE_10_LAYER
     about = {
-        "title": f"Figure 4: MobileNetV2 {published.TABLE_10_LAYER}, {request.budget:g} s a search",
+        "title": f"Figure 4: MobileNetV2 {layer}, {request.seconds:g} s a search",
         "machine": machine("cpu"),
         "remark": "The paper's curve counts the layers of a ResNet-50, whose weights are not "
         "installed with permviz; this is one layer of MobileNetV2.",

@@ -79,7 +79,9 @@ def sharings(m: int, stripes: int) -> Sharings:
     left, right = doubles[:, cuts[: len(cuts) // 2]], doubles[:, cuts[: len(cuts) // 2 - 1 : -1]]
     return Sharings(
         listed=listed,
-        halves=np.stack([number[_bits(left)], number[_bits(right)]], axis=-1).astype(np.uint16),
+        halves=np.stack([number[_bits(left)], number[_bits(right)]], axis=-1).astype(
+            np.uint16, order="C"
+        ),
         alone=number[alone].astype(np.int64),
         present=number[_bits(np.arange(places).reshape(stripes, m))].astype(np.int64),
     )

@@ -12,7 +12,12 @@ import numpy as np
 
 from permviz.core.pattern import NMPattern
 from permviz.errors import StrategyError
-from permviz.kernels import compiled_partition, compiled_pricing
+from permviz.kernels import (
+    compiled_cover,
+    compiled_exact,
+    compiled_partition,
+    compiled_pricing,
+)
 from permviz.kernels.numba_cpu import NumbaKernels
 from permviz.kernels.protocol import Columns, Rounds, Stripes
 
@@ -64,6 +69,7 @@ def run_once() -> None:
         state = np.zeros((1, 1), dtype=np.uint64)
         kernels.anneal(columns, order[None].copy(), NMPattern(n, m), Rounds(2, 1, 1.0, 1), state)
     _bound_kernels(columns, order.reshape(-1, 4))
+    _complete_kernels()
     _compiled.set()
 
 
@@ -79,6 +85,19 @@ def _bound_kernels(columns: Columns, stripes: Stripes) -> None:
         stripes, np.zeros(2), numbers, numbers.copy(), marks, np.zeros((3, 8), dtype=np.bool_),
         np.zeros(3), np.full(2, -1), np.ones(1), 0,
     )  # fmt: skip
+
+
+def _complete_kernels() -> None:
+    """Those that visit all partitions of a few channels, or all stripes that lose nothing."""
+    bits, first = np.array([15]), np.array([0, 1, 1, 1, 1])
+    compiled_exact.extend(np.zeros(16), bits, np.ones(1), first, 0, 16)
+    path, one = np.array([-1, 0]), np.zeros(1, dtype=np.int64)
+    compiled_exact.enumerate_some(bits, np.ones(1), first, path, one, np.zeros(1), 1)
+    words, levels = np.zeros((4, 1), dtype=np.uint64), np.zeros((5, 2, 1), dtype=np.uint64)
+    found, path = np.arange(4, dtype=np.int32)[None], np.zeros(5, dtype=np.int64)
+    compiled_cover.list_stripes(words, words[:2].copy(), levels, path, found, 0, 1)
+    sizes, covered = np.array([1, 0, 0]), np.zeros(4, dtype=np.bool_)
+    compiled_cover.cover(found, one.copy(), sizes, one.copy(), covered, 1)
 
 
 if __name__ == "__main__":

@@ -229,7 +229,8 @@ def _gains(block: Block, sampled: int, rng: np.random.Generator, kernels: Kernel
     m = block.pattern.m
     stripes = rng.permutation(block.channels).reshape(-1, m)[:sampled]
     first = stripes[:, 0]
-    floors = kernels.floors(block.columns, stripes, block.pattern.n)[::m]
+    # Copied, since a strided view would be another signature to compile.
+    floors = kernels.floors(block.columns, stripes, block.pattern.n)[::m].copy()
     values = kernels.slot_values(floors, block.columns[first])
     own = np.diag(values)
     gains = values + values.T - own[:, None] - own[None, :]

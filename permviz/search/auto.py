@@ -1,14 +1,16 @@
 """The default: the searches that fit the problem, one after the other.
 
 Few channels are solved exactly. Where each row has few enough non-zeros, an order that
-loses nothing is looked for first. Then reassignment takes the cheap gains of large blocks,
-which is as far as a short budget gets, and block annealing goes on from there. The runner
-keeps the best of all proposals, so no part can spoil another's result.
+loses nothing is looked for first. Then the pace of some first sweeps tells whether the
+budget is long enough to anneal; if it is not, cold sweeps and reassignment get farther. An
+annealing is finished by a search of whole neighbourhoods. The runner keeps the best of
+all proposals, so no part can spoil another's result.
 """
 
 from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -20,6 +22,7 @@ from permviz.search.assignment import Assignment, seconds
 from permviz.search.finish import finished, group_size
 from permviz.search.ledger import StripeLedger
 from permviz.search.perfect import Perfect
+from permviz.search.restarts import restarted
 from permviz.search.strategy import Block, Order, Steps, at_least
 
 _OPENED = 16
@@ -33,19 +36,21 @@ _PERFECT_SHARE = 0.7
 _COLD = 3.0
 """Time of cold sweeps before reassignment, in that of reassigning every stripe once."""
 
-_PROBE = 1e-3
+_PROBE = 5e-4
 """Rough seconds of the first of them, which show how many the budget is good for."""
 
-_HURRY = 0.5
-"""Annealing wants each pair of stripes opened so often; with less, reassignment is better."""
+_HURRY = 1.0
+"""Annealing wants as many sweeps as there are stripes squared, times this; else
+reassignment is better.
+"""
 
 _SINGLE = 48
 """Stripes from which on one chain with all the time is better than the best of two."""
 
-_FINISH = {False: 0.03, True: 0.15}
+_FINISH = {False: 0.01, True: 0.15}
 """Share of the annealing's time for what it leaves open, on narrow and on wide blocks."""
 
-_TABLE, _SUM = 0.15, 5.0
+_TABLE, _SUM = 0.1, 5.0
 """Share of that time for a table of groups, and what a sum in it costs in max-adds."""
 
 _ROWS = 64
@@ -61,16 +66,24 @@ class Auto:
         sweeps: how often annealing opens each stripe of a block of 512 rows and channels,
             on the mean, without a time budget; smaller blocks are opened more often and
             larger ones less, so that time grows more slowly than the work of a sweep.
+        restarts: how many more times all this is done, from random orders.
     """
 
     sweeps: int = 10_000
+    restarts: int = 0
     name: ClassVar[str] = "auto"
 
     def __post_init__(self) -> None:
         at_least(self.name, "sweeps", self.sweeps, 1)
+        at_least(self.name, "restarts", self.restarts, 0)
 
     def steps(self, block: Block, rng: np.random.Generator, kernels: Kernels) -> Steps:
         """Search in the order above; annealing cools over the time that is left to it."""
+        return (
+            yield from restarted(block, self.restarts, rng, partial(self._once, kernels=kernels))
+        )
+
+    def _once(self, block: Block, rng: np.random.Generator, kernels: Kernels) -> Steps:
         if block.channels <= _EXACT_CHANNELS and exact.feasible(block.channels):
             return (yield from exact.Exact().steps(block, rng, kernels))
         spent = yield None

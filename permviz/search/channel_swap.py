@@ -7,7 +7,7 @@ for the memory limit, or would take too long before the first swap, the climb go
 among the channels of some random stripes at a time.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from math import isqrt
 from typing import ClassVar
@@ -168,5 +168,5 @@ class WindowClimber:
         for start in range(0, self._held.size, batch):
             part[start : start + batch] = columns[self._held[start : start + batch]]
             yield None
-        self._inner = SwapClimber(replace(self.block, columns=part), self._kernels)
+        self._inner = SwapClimber(self.block.of_columns(part), self._kernels)
         self._proposed = self.order

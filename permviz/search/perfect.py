@@ -9,7 +9,7 @@ is annealed instead of the scores: it has no small scores that are cheap to give
 """
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
@@ -30,6 +30,9 @@ _STEP_WORK = 2_500_000
 
 _LISTING_STEPS = 400
 _COVER_STEPS = 800
+
+_COMPLETE = 0.3
+"""Share of the budget in which listing and covering may settle it."""
 
 _MOST_STRIPES = 300_000
 
@@ -63,7 +66,7 @@ class Perfect:
         nonzero = block.columns > 0
         if (nonzero.sum(axis=0) > block.pattern.n * block.stripes).any():
             return "impossible"
-        binary = replace(block, columns=nonzero.astype(np.float32), scale=1.0)
+        binary = block.of_columns(nonzero.astype(np.float32))
         if _loses_nothing(binary, np.arange(block.channels), kernels):
             return "perfect"
         yield None
@@ -136,7 +139,7 @@ def _stripes(nonzero: NDArray[np.bool_], block: Block) -> Listing:
         if path[m] < 0:
             return found[:count]
         spent = yield None
-        if count == len(found) or _half_gone(spent):
+        if count == len(found) or _gone(spent):
             break
     return None
 
@@ -157,14 +160,14 @@ def _disjoint(stripes: NDArray[np.int32], channels: int) -> Listing:
         if state != compiled_cover.UNFINISHED:
             kept = chosen if state == compiled_cover.COVERED else chosen[:0]
             return stripes[kept].ravel()
-        if _half_gone((yield None)):
+        if _gone((yield None)):
             break
     return None
 
 
-def _half_gone(spent: float | None) -> bool:
+def _gone(spent: float | None) -> bool:
     """Whether the rest of the budget is annealing's."""
-    return spent is not None and spent > 0.5
+    return spent is not None and spent > _COMPLETE
 
 
 def _words(rows: NDArray[np.bool_]) -> NDArray[np.uint64]:

@@ -6,7 +6,6 @@ by the budget (cooling, for example) runs its full course in each.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
@@ -35,7 +34,7 @@ def restarted(block: Block, restarts: int, rng: np.random.Generator, begin: Begi
     for left in range(restarts, -1, -1):
         again = left < restarts
         start = rng.permutation(block.channels) if again else np.arange(block.channels)
-        shuffled = replace(block, columns=block.columns[start]) if again else block
+        shuffled = block.shuffled(start) if again else block
         relay = _Relay(start, spent, 1 / (left + 1))
         verdict = yield from relay.steps(begin(shuffled, rng))
         if verdict is not None:

@@ -5,7 +5,7 @@ of a larger problem, budgets and bookkeeping are the runner's.
 """
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -77,6 +77,19 @@ class Block:
             columns[:, start : start + len(some)] = _scaled(some, -int(exponent)).T
         columns.setflags(write=False)
         return cls(columns, pattern, float(np.ldexp(1.0, int(exponent))), memory)
+
+    def shuffled(self, order: Order) -> "Block":
+        """The same block, or a part of it, with its channels in another order."""
+        return self.of_columns(self.columns[order])
+
+    def of_columns(self, columns: Columns) -> "Block":
+        """A block of other columns: float32[channels, rows], read-only from now on.
+
+        Read-only columns are another type than writable ones to the compiler, and all
+        kernels are compiled for these.
+        """
+        columns.setflags(write=False)
+        return replace(self, columns=columns)
 
     @property
     def channels(self) -> int:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from permviz.cli import reproduce
 from permviz.search import experiments, published
 from permviz.search.matrices import without_smallest
+from permviz.search.minimum_sparsity import minimum_sparsity
 from permviz.search.run import search
 
 Program = Callable[..., int]
@@ -64,6 +66,25 @@ def test_table_10_is_of_a_layer_dense_and_pruned(monkeypatch, run, capsys):
     assert (pruned == 0).sum() == round(0.7 * layer.size)
     assert pruned[pruned > 0].min() > layer[pruned == 0].max()
     assert rows[1]["efficacy"] == pytest.approx(search(pruned, "channel_swap").efficacy)
+
+
+def test_table_10_tells_the_least_sparsity_at_which_nothing_is_lost(monkeypatch, run, capsys):
+    layer = np.random.default_rng(0).random((6, 16))
+    monkeypatch.setattr(reproduce, "_layer", lambda: layer)
+    chosen = ("--strategies", "perfect", "--budget", "0.2", "--format", "json")
+    assert run("reproduce", "table10", *chosen) == 0
+    remark = json.loads(capsys.readouterr().out)["remark"]
+    least = float(remark.split(":")[1].split("%")[0])
+    exact = minimum_sparsity(layer, "exact", resolution=0.005)
+    assert least == pytest.approx(100 * exact.sparsity, abs=1.5)
+    assert "1.2 s a search" in remark
+
+
+def test_table_10_is_usually_run_with_five_seconds():
+    usual = reproduce.Request("table10", None, None, "", "cpu", "json", None)
+    assert usual.seconds == 5
+    assert replace(usual, name="table1").seconds == 1
+    assert replace(usual, budget=2.0).seconds == 2
 
 
 def test_table_10_s_layer_scores_as_in_print():

@@ -6,6 +6,7 @@ from threading import Thread
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,6 +31,8 @@ STRATEGIES = [
     "osg(stripes=2, escapes=0)",
     "osg(stripes=2, escapes=20)",
     "channel_swap(escapes=3, restarts=2)",
+    "assignment(patience=3, restarts=1)",
+    "anneal(sweeps=20, restarts=1)",
     "osg(stripes=3, escapes=1)",
     "osg(stripes=4, escapes=0)",
     "assignment(patience=3)",
@@ -241,11 +244,25 @@ def test_every_pattern_comes_near_the_best_and_never_above(text, pattern):
 
 
 @every_strategy
-@pytest.mark.parametrize(("rows", "channels"), [(100_000, 8), (2, 4096)], ids=["tall", "wide"])
+@pytest.mark.parametrize(
+    ("rows", "channels"), [(100_000, 8), (2, 4096), (8, 16_384)], ids=["tall", "wide", "widest"]
+)
 def test_extreme_shapes_are_searched_within_a_budget(text, rows, channels):
     scores = np.random.default_rng(1).random((rows, channels), dtype=np.float32)
     found = search(scores, text, budget=0.1)
     assert found.baseline <= found.retained <= found.row_optimum * (1 + 1e-6)
+
+
+@every_strategy
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_scores_of_any_float_are_searched_as_what_they_are(text, kind):
+    scores = torch.rand(6, 20, generator=torch.Generator().manual_seed(0)).to(kind)
+    plain = scores.double().numpy()
+    found = search(scores, text)
+    assert found.retained == pytest.approx(
+        retained(plain[:, found.permutation.order], NMPattern(2, 4)), rel=1e-6
+    )
+    assert found.retained >= found.baseline
 
 
 @every_strategy

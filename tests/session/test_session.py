@@ -204,10 +204,12 @@ def test_strategies_are_named_by_what_is_unusual_and_once():
 
 
 def test_a_budget_is_shared_by_price_and_what_is_left_goes_on():
+    # A fifth is given evenly, so 1 second to each, and the rest by price.
     budget = SharedBudget(10.0, [3.0, 1.0], workers=1)
-    assert budget.take(3.0) == pytest.approx(7.5)
+    assert budget.take(3.0) == pytest.approx(7.0)
     budget.give_back(5.0)
-    assert budget.take(1.0) == pytest.approx(7.5)
+    assert budget.take(1.0) == pytest.approx(8.0)
+    assert SharedBudget(1.0, [1e9, *[1.0] * 19], workers=1).take(1.0) == pytest.approx(0.01)
     assert SharedBudget(10.0, [9.0, 1.0], workers=2).take(9.0) == 10.0
 
 
