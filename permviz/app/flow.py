@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from permviz.app.inbox import Report
+from permviz.errors import SessionError
 from permviz.export.archive import archive
 from permviz.export.checkpoint import CheckReport, Details, ExportReport, check, export
 from permviz.figures.pair import OrderPair
@@ -25,6 +26,7 @@ from permviz.models.accuracy import AccuracyTable, accuracy_table
 from permviz.models.sources import LoadedModel, load_model, load_state
 from permviz.session.comparison import Comparison, comparison
 from permviz.session.plan import session_plan
+from permviz.session.replay import Replay, layer_replay
 from permviz.session.report import (
     LayerRow,
     ModelTotals,
@@ -141,6 +143,13 @@ class Flow:
             order=layer_order(session, layer, strategy),
             pattern=session.settings.nm,
         )
+
+    def replay(self, session: Session, layer: str, strategy: str | None) -> Replay:
+        """A layer's search, to be watched again."""
+        found = layer_replay(session, layer, strategy)
+        if found is None:
+            raise SessionError(f"No search of {layer} has ended yet, so there is none to replay.")
+        return found
 
     def compare(self, opened: Opened, session: Session) -> VerifyReport:
         """Compare the output of the model in its best order with the model's."""

@@ -31,7 +31,14 @@ class Page(pn.viewable.Viewer):
         refs = state.param
         self.summary = SummaryView(totals=refs.totals, check=refs.check, accuracy=refs.accuracy)
         layers = LayersView(rows=refs.rows, strategies=refs.searched)
-        layer = LayerView(rows=refs.rows, pair=refs.pair, tracks=refs.tracks, orders=_orders(state))
+        layer = LayerView(
+            state.watch_again,
+            rows=refs.rows,
+            pair=refs.pair,
+            tracks=refs.tracks,
+            orders=_orders(state),
+            replay=refs.replay,
+        )
         compare = CompareView(comparison=refs.comparison, seen=False)
         groups = GroupsView(graph=pn.bind(_graph, refs.opened), seen=False)
         export = ExportView(

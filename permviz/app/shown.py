@@ -30,6 +30,7 @@ class Shown(param.Parameterized):
     totals = param.Parameter(None, doc="ModelTotals.")
     comparison = param.Parameter(NOTHING, doc="Comparison of the strategies.")
     pair = param.Parameter(None, doc="OrderPair of the chosen layer.")
+    replay = param.Parameter(None, doc="Replay of the chosen layer's search that is watched.")
     tracks = param.Parameter({}, doc="Track of each strategy on the chosen layer's group.")
     check = param.Parameter(None, doc="VerifyReport of the best plan.")
     accuracy = param.Parameter(None, doc="AccuracyTable of the best plan.")

@@ -25,7 +25,7 @@ from permviz.session.session import Session
 from permviz.session.settings import SearchSettings
 
 _MOVABLE = {"permuted", "waiting", "searching"}
-_JUDGEMENTS = ("preview", "findings", "pair", "check", "accuracy")
+_JUDGEMENTS = ("preview", "findings", "pair", "replay", "check", "accuracy")
 
 
 class Explorer(Shown):
@@ -129,6 +129,12 @@ class Explorer(Shown):
                 lambda report: self._flow.export(run.opened, run.session, order, report),
             )
 
+    def watch_again(self) -> None:
+        """Replay the search of the chosen layer whose order is shown."""
+        with self._notifying():
+            session, layer, shown = self._searching().session, self.layer, _order(self.shown)
+            self._inbox.start("replay", "", lambda _: self._flow.replay(session, layer, shown))
+
     def verify_export(self) -> None:
         """Read the latest export back once more, against the model it was made of."""
         packed = self.packed
@@ -168,7 +174,7 @@ class Explorer(Shown):
         run, layer, shown = self._run, self.layer, self.shown
         if run is None or not self.rows:
             return
-        self.tracks = run.tracks(self._groups())
+        self.param.update(tracks=run.tracks(self._groups()), replay=None)
         self._inbox.start("pair", "", lambda _: self._flow.pair(run.session, layer, _order(shown)))
 
     def _hear(self, message: Message) -> None:
@@ -192,6 +198,7 @@ class Explorer(Shown):
             "warm": lambda _: None,
             "findings": self._on_findings,
             "pair": self._on_pair,
+            "replay": lambda found: setattr(self, "replay", found),
             "check": self._on_checked,
             "accuracy": lambda table: setattr(self, "accuracy", table),
             "export": self._on_exported,
@@ -250,7 +257,9 @@ class Explorer(Shown):
         self._drop_judgements()
         with self._notifying():
             self._on_prepared(session)
-            self.param.update(check=None, accuracy=None, tracks={}, shown=BEST, choice={})
+            self.param.update(
+                check=None, accuracy=None, replay=None, tracks={}, shown=BEST, choice={}
+            )
             session.start()
 
     def _on_status(self, run: Run, status: str) -> None:

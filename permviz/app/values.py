@@ -63,6 +63,7 @@ def nothing_found() -> dict[str, Any]:
         "rows": (),
         "totals": None,
         "pair": None,
+        "replay": None,
         "tracks": {},
         "check": None,
         "accuracy": None,

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from permviz.core.pattern import NMPattern
 from permviz.core.score import Scores, mask
 from permviz.errors import PermutationError
-from permviz.figures.palette import HEAT
+from permviz.figures.palette import DIVERGING, HEAT
 
-Kind = Literal["magnitude", "kept", "pruned"]
+Kind = Literal["magnitude", "kept", "pruned", "difference"]
 
 SIDE = 410
 NEAR_CELLS = 96 * 96
@@ -76,7 +76,8 @@ class HeatmapInfo:
         window: the part of the matrix that is shown.
         shape: rows and channels of the whole matrix.
         limit: score at the upper end of the colours.
-        kind: ``magnitude``, ``kept`` or ``pruned``.
+        kind: ``magnitude``, ``kept``, ``pruned`` or ``difference``; in the last, 128 is no
+            difference, and 255 and 1 are scores of `limit` that are rescued and given up.
         pattern: the N:M pattern.
         cells: true values, None while one looks from too far.
     """
@@ -216,11 +217,11 @@ def heatmap_plot(info: HeatmapInfo, title: str = "") -> hv.Overlay:
         bounds=(left, top, right, bottom),
     )
     image.opts(
-        cmap=HEAT,
+        cmap=DIVERGING if info.kind == "difference" else HEAT,
         clim=(0, 255),
         clipping_colors={"NaN": "transparent"},
         colorbar=True,
-        colorbar_opts=_colorbar(info.limit),
+        colorbar_opts=_colorbar(info),
         clabel=" ",
     )
     borders = info.cells.borders if info.cells is not None else np.empty(0)
@@ -281,11 +282,14 @@ def _veil_columns(info: HeatmapInfo) -> tuple[NDArray[np.generic], ...]:
     return veiled.astype(np.int8), cells.values, cells.original, cells.kept.astype(np.int8)
 
 
-def _colorbar(limit: float) -> dict[str, object]:
+def _colorbar(info: HeatmapInfo) -> dict[str, object]:
     shades = [0, 64, 128, 191, 255]
+    least = -info.limit if info.kind == "difference" else 0.0
     return {
         "ticker": FixedTicker(ticks=shades),
-        "major_label_overrides": {shade: f"{limit * shade / 255:.3g}" for shade in shades},
+        "major_label_overrides": {
+            shade: f"{least + (info.limit - least) * shade / 255:.2g}" for shade in shades
+        },
         "width": 10,
         "padding": 4,
     }

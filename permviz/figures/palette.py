@@ -11,6 +11,9 @@ PERMUTED = "#0072b2"
 HEAT = "viridis"
 """Perceptually uniform map of magnitudes."""
 
+DIVERGING = "PuOr"
+"""Map of differences whose ends stay apart for colour-blind people; 0 in its pale middle."""
+
 # Okabe and Ito's palette, the black and the yellow left out: both vanish on one ground.
 _STRATEGIES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
 _DASHES = ("solid", "dashed", "dotdash", "dotted")

@@ -160,7 +160,8 @@ class AllGroups(_Groups):
         """
         stale = self._stale(self._tabled)
         if self._kept is not None and self._stale(self._kept[0]).sum() < stale.sum():
-            self._tabled, self._gains, self._places = (part.copy() for part in self._kept)
+            tabled, gains, places = self._kept
+            self._tabled, self._gains, self._places = tabled.copy(), gains.copy(), places.copy()
             stale = self._stale(self._tabled)
         which = np.flatnonzero(stale[self._groups].any(axis=1))
         yield from self._value(self._groups, self._gains, self._places, which)

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from permviz.views.compare import Compare
     from permviz.views.groups import Groups
     from permviz.views.parts import Curves, Heatmaps, Layers
+    from permviz.views.replay import Replay
 
-__all__ = ["Compare", "Curves", "Groups", "Heatmaps", "Layers"]
+__all__ = ["Compare", "Curves", "Groups", "Heatmaps", "Layers", "Replay"]
 
 _HOMES = {
     "Compare": "compare",
@@ -25,6 +26,7 @@ _HOMES = {
     "Groups": "groups",
     "Heatmaps": "parts",
     "Layers": "parts",
+    "Replay": "replay",
 }
 
 

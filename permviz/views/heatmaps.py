@@ -11,8 +11,16 @@ import param
 from holoviews.streams import Pipe, RangeXY
 from numpy.typing import NDArray
 
-from permviz.figures.heatmap import Kind, Window, color_limit, heatmap_info, heatmap_plot
+from permviz.figures.heatmap import (
+    HeatmapInfo,
+    Kind,
+    Window,
+    color_limit,
+    heatmap_info,
+    heatmap_plot,
+)
 from permviz.figures.pair import OrderPair
+from permviz.figures.rescue import difference_info
 from permviz.views.plots import SMALL, live
 from permviz.views.sight import Sighted
 
@@ -25,11 +33,13 @@ class HeatmapPair(Sighted):
 
     Attributes:
         pair: OrderPair, or None.
-        kind: ``magnitude``, ``kept`` or ``pruned``.
+        kind: ``magnitude``, ``kept``, ``pruned`` or ``difference``.
     """
 
     pair = param.Parameter(None, allow_refs=True)
-    kind = param.Selector(default="magnitude", objects=["magnitude", "kept", "pruned"])
+    kind = param.Selector(
+        default="magnitude", objects=["magnitude", "kept", "pruned", "difference"]
+    )
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
@@ -50,17 +60,20 @@ class HeatmapPair(Sighted):
             self._of = ()
             self._layout.objects = [pn.pane.Markdown(_NOTHING)]
             return
-        # Another layer or session gets new figures: its axes and colours differ.
-        of = (pair.layer, pair.scores.shape, str(pair.pattern), float(pair.scores.sum()))
+        # Another layer or session gets new figures, and differences do: axes and colours differ.
+        signed = self.kind == "difference"
+        of = (pair.layer, pair.scores.shape, str(pair.pattern), float(pair.scores.sum()), signed)
         given, found = _Shown(pair, pair.given, self.kind), _Shown(pair, pair.order, self.kind)
         if of != self._of:
             self._of = of
             self._layout.objects = [self._new_plots(given, found)]
             return
-        # While a search runs only the found order changes.
-        if self._given.data.kind != self.kind:
+        # While a search runs only the found order changes, and what it rescues.
+        other_kind = self._given.data.kind != self.kind
+        other_order = bool((self._found.data.order != pair.order).any())
+        if other_kind or (other_order and self.kind == "difference"):
             self._given.send(given)
-        if self._found.data.kind != self.kind or (self._found.data.order != pair.order).any():
+        if other_kind or other_order:
             self._found.send(found)
 
     def _new_plots(self, given: "_Shown", found: "_Shown") -> pn.viewable.Viewable:
@@ -86,13 +99,16 @@ class _Shown:
     kind: Kind
 
 
+def _info(data: _Shown, window: Window | None, limit: float) -> HeatmapInfo:
+    if data.kind == "difference":
+        return difference_info(data.pair, data.order, window, limit)
+    return heatmap_info(data.pair.scores, data.order, data.pair.pattern, window, data.kind, limit)
+
+
 def _heatmap(pipe: Pipe, title: str, limit: float) -> hv.DynamicMap:
     def draw(data: _Shown, x_range: Range, y_range: Range) -> hv.Overlay:
         window = visible_window(x_range, y_range)
-        info = heatmap_info(
-            data.pair.scores, data.order, data.pair.pattern, window, data.kind, limit
-        )
-        return heatmap_plot(info, title)
+        return heatmap_plot(_info(data, window, limit), title)
 
     return live(
         draw,

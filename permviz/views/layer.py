@@ -1,5 +1,6 @@
 """One layer: heatmaps, the curves of all strategies, and what its stripes lose."""
 
+from collections.abc import Callable
 from typing import Any
 
 import panel as pn
@@ -10,6 +11,7 @@ from permviz.figures.curves import CurveInfo, curve_info, curve_plot
 from permviz.figures.pair import StripeInfo, stripe_info, stripe_plot
 from permviz.views.heatmaps import HeatmapPair
 from permviz.views.plots import LEGEND, SMALL, live
+from permviz.views.replay import ReplayBar
 from permviz.views.sight import Sighted, reveal
 from permviz.views.words import layer_sentence
 
@@ -124,6 +126,9 @@ class LayerView(Sighted):
         orders: texts that `shown` may be.
         layer: name of the picked layer.
         shown: whose order is looked at.
+        replay: Replay of the picked layer that is watched, or None.
+        looked: OrderPair that is drawn: the picked layer's, or a step of the replay; set by
+            the view.
     """
 
     rows = param.Parameter((), allow_refs=True)
@@ -132,26 +137,35 @@ class LayerView(Sighted):
     orders = param.List([], allow_refs=True)
     layer = param.String("")
     shown = param.String("")
+    replay = param.Parameter(None, allow_refs=True)
+    looked = param.Parameter(None)
 
-    def __init__(self, **params: Any) -> None:
+    def __init__(self, on_replay: Callable[[], None] | None = None, **params: Any) -> None:
         super().__init__(**params)
-        self._layers = pn.widgets.Select(label="Layer", width=190)
-        self._orders = pn.widgets.Select(label="Order shown", width=220)
+        self._layers = pn.widgets.Select(label="Layer", width=165)
+        self._orders = pn.widgets.Select(label="Order shown", width=175)
         self._layers.param.watch(self._pick_layer, "value")
         self._orders.param.watch(self._pick_order, "value")
         self._offer()
-        heatmaps = HeatmapPair(pair=self.param.pair, seen=False)
+        heatmaps = HeatmapPair(pair=self.param.looked, seen=False)
         curves = CurvesView(tracks=self.param.tracks, seen=False)
-        stripes = StripesView(pair=self.param.pair, seen=False)
+        stripes = StripesView(pair=self.param.looked, seen=False)
         self._parts = (heatmaps, curves, stripes)
         kind = pn.widgets.RadioButtonGroup.from_param(heatmaps.param.kind, **_SMALL_BUTTONS)
         clock = pn.widgets.RadioButtonGroup.from_param(curves.param.clock, **_SMALL_BUTTONS)
+        self._player = ReplayBar(replay=self.param.replay)
+        self._player.param.watch(lambda _: self._look(), "pair")
+        again = pn.widgets.Button(label="Replay", width=76, margin=(14, 4))
+        again.visible = on_replay is not None
+        again.on_click(lambda _: on_replay() if on_replay is not None else None)
+        self._look()
         told = pn.bind(layer_sentence, self.param.rows, self.param.layer, self.param.pair)
         self._layout = pn.Column(
-            pn.Row(self._layers, self._orders, kind, clock, sizing_mode="stretch_width"),
+            pn.Row(self._layers, self._orders, kind, clock, again, sizing_mode="stretch_width"),
             pn.pane.HTML(
                 told, sizing_mode="stretch_width", margin=(0, 10), styles={"font-size": "12px"}
             ),
+            self._player,
             heatmaps,
             pn.Row(curves, stripes, sizing_mode="stretch_width"),
             sizing_mode="stretch_width",
@@ -164,6 +178,12 @@ class LayerView(Sighted):
     @param.depends("seen", watch=True)
     def _reveal(self) -> None:
         reveal(self._parts, seen=self.seen)
+
+    @param.depends("pair", "replay", watch=True)
+    def _look(self) -> None:
+        step = self._player.pair
+        watched = self.replay is not None and step is not None and self.replay.layer == step.layer
+        self.looked = step if watched else self.pair
 
     @param.depends("rows", "orders", "layer", "shown", watch=True)
     def _offer(self) -> None:

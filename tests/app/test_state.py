@@ -202,6 +202,21 @@ def test_comparison_follows_the_search_and_a_new_search_drops_the_choice(searche
     assert searched.choice == {}
 
 
+def test_search_of_the_picked_layer_is_replayed_until_another_is_picked(searched, settle):
+    searched.watch_again()
+    settle(searched, lambda it: it.replay is not None)
+    assert searched.replay.layer == searched.layer
+    assert (searched.replay.orders[-1] == searched.pair.order).all()
+    searched.layer = "4"
+    assert searched.replay is None
+
+
+def test_replay_before_a_search_says_what_is_missing(loaded, settle):
+    loaded.watch_again()
+    settle(loaded, lambda it: it.notice is not None)
+    assert "No search of 2 has ended yet" in loaded.notice.text
+
+
 def test_unusable_directory_is_told_and_the_last_export_stays(searched, settle, tmp_path):
     searched.export(BEST, "")
     settle(searched, lambda it: it.packed is not None)

@@ -40,6 +40,19 @@ def test_kind_changes_both_heatmaps(pair):
     assert view._given.data.kind == view._found.data.kind == "pruned"
 
 
+def test_difference_is_shown_in_both_orders_and_follows_the_found_one(pair, figures):
+    view = HeatmapPair(pair=pair(seed=0))
+    root = view.__panel__().get_root()
+    view.kind = "difference"
+    for figure in figures(root):
+        (bar,) = (one for one in figure.right if type(one).__name__ == "ColorBar")
+        assert bar.major_label_overrides[0].startswith("-")
+    view.pair = pair(seed=5)
+    for pipe in (view._given, view._found):
+        assert (pipe.data.pair.order == view.pair.order).all()
+    assert (view._given.data.order == np.arange(32)).all()
+
+
 def test_other_layer_replaces_both_heatmaps_at_once(pair, figures):
     view = LayerView(pair=pair("body"), tracks={})
     root = view.__panel__().get_root()

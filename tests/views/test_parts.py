@@ -1,4 +1,5 @@
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -84,4 +85,6 @@ def test_layers_follow_a_running_session_by_themselves(session):
                 return True
         return False
 
-    assert asyncio.run(watch())
+    # In a thread of its own: a browser that other tests drive keeps a loop in this one.
+    with ThreadPoolExecutor(1) as aside:
+        assert aside.submit(asyncio.run, watch()).result()

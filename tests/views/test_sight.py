@@ -1,0 +1,24 @@
+import panel as pn
+
+from permviz.views.sight import Sighted, reveal
+
+
+def test_views_come_into_sight_one_a_turn(monkeypatch):
+    turns = []
+    monkeypatch.setattr(type(pn.state), "execute", lambda _, turn, **__: turns.append(turn))
+    parts = [Sighted(seen=False) for _ in range(3)]
+    reveal(parts, seen=True)
+    assert [part.seen for part in parts] == [True, False, False]
+    turns.pop()()
+    assert [part.seen for part in parts] == [True, True, False]
+    while turns:
+        turns.pop()()
+    assert [part.seen for part in parts] == [True, True, True]
+
+
+def test_without_a_server_all_is_seen_at_once():
+    parts = [Sighted(seen=False), Sighted(seen=False)]
+    reveal(parts, seen=True)
+    assert all(part.seen for part in parts)
+    reveal(parts, seen=False)
+    assert not any(part.seen for part in parts)
