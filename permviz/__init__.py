@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from permviz.graph.types import ChannelGraph
     from permviz.graph.verify import VerifyReport, verify
     from permviz.models.accuracy import accuracy_table
+    from permviz.models.detectors import detector_forward
     from permviz.models.sources import LoadedModel, load_model, load_state
     from permviz.models.sparsify import sparsify
     from permviz.search.interpolation import interpolate
@@ -57,6 +58,7 @@ __all__ = [
     "analyze",
     "apply",
     "check",
+    "detector_forward",
     "efficacy",
     "explore",
     "export",
@@ -90,6 +92,7 @@ _HOMES = {
     "analyze": "graph.analyze",
     "apply": "graph.apply",
     "check": "export.checkpoint",
+    "detector_forward": "models.detectors",
     "efficacy": "core.score",
     "explore": "app.explore",
     "export": "export.checkpoint",

@@ -6,25 +6,45 @@ from pathlib import Path
 
 from rich import box
 from rich.table import Table
+from torch import nn
 
 from permviz.cli.console import progress_bar, remarks, results
 from permviz.cli.loading import load
+from permviz.errors import SourceError
 from permviz.graph.analyze import analyze
+from permviz.graph.calling import Forward
+from permviz.graph.types import ChannelGraph
+from permviz.models.networks import chosen
+from permviz.models.sources import architectures
 from permviz.session.coverage import Coverage, LayerCoverage, coverage
 from permviz.session.session import Session
 from permviz.session.settings import SearchSettings
 
 
-def run(model: str, state: Path | None, pattern: str, *, as_json: bool) -> None:
+def run(model: str, state: Path | None, pattern: str, outputs: str = "", *, as_json: bool) -> None:
     """Analyse a model and print a line for each layer.
+
+    Args:
+        model: a demo or architecture, or a network of `permviz reproduce coverage`, which
+            gets random weights.
+        state: file with weights for it; None for its own.
+        pattern: N:M.
+        outputs: comma-separated names or places of those that count; empty for the default.
+        as_json: whether to print JSON.
 
     Raises:
         PermvizError: the model cannot be had or captured, or the pattern is not N:M.
     """
     settings = SearchSettings(strategies=("auto",), pattern=pattern)
-    loaded = load(model, state)
+    inputs = _inputs(model, state)
     with progress_bar(remarks()) as advance:
-        graph = analyze(loaded.model, loaded.example_inputs, on_progress=advance)
+        graph = analyze(
+            inputs[0],
+            inputs[1],
+            forward=inputs[2],
+            outputs=_choice(outputs),
+            on_progress=advance,
+        )
     session = Session(graph, settings)
     try:
         found = coverage(session)
@@ -32,9 +52,11 @@ def run(model: str, state: Path | None, pattern: str, *, as_json: bool) -> None:
         session.close()
     output = results()
     if as_json:
-        output.print(_json(found, model, pattern), soft_wrap=True)
+        output.print(_json(found, graph, model, pattern), soft_wrap=True)
         return
     output.print(_table(found))
+    report = graph.verification
+    output.print(report.message if report else graph.unverified, soft_wrap=True)
     output.print(
         f"{found.permutable_layers} of {len(found.layers)} layers, with "
         f"{found.permutable_share:.1f} % of their weights, can be permuted.",
@@ -42,12 +64,35 @@ def run(model: str, state: Path | None, pattern: str, *, as_json: bool) -> None:
     )
 
 
-def _json(found: Coverage, model: str, pattern: str) -> str:
+def _inputs(model: str, state: Path | None) -> tuple[nn.Module, object, Forward | None]:
+    """A model, what it is called with, and by which function if not its own."""
+    if state is None and model not in architectures():
+        try:
+            (network,) = chosen([model])
+        except SourceError:
+            load(model, state)  # says which names there are
+            raise
+        built, inputs = network.ready()
+        return built, inputs, network.forward(built) if network.forward else None
+    loaded = load(model, state)
+    return loaded.model, loaded.example_inputs, None
+
+
+def _choice(outputs: str) -> list[str | int] | None:
+    names = [name.strip() for name in outputs.split(",") if name.strip()]
+    return [int(name) if name.lstrip("-").isdigit() else name for name in names] or None
+
+
+def _json(found: Coverage, graph: ChannelGraph, model: str, pattern: str) -> str:
     about = {
         "model": model,
         "pattern": pattern,
         "permutable_layers": found.permutable_layers,
         "permutable_share": found.permutable_share,
+        "outputs": graph.outputs,
+        "outputs_left_out": graph.left_out,
+        "verification": asdict(graph.verification) if graph.verification else None,
+        "unverified": graph.unverified,
         "layers": [asdict(layer) for layer in found.layers],
     }
     return json.dumps(about, indent=1)

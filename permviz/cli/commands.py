@@ -113,12 +113,18 @@ def analyze(
     model: Model,
     state: State = None,
     pattern: Annotated[str, typer.Option(metavar="N:M", help="What to prune to.")] = "2:4",
+    outputs: Annotated[
+        str, typer.Option(metavar="LIST", help="Outputs that count: names or places, as logits,1.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show which layers can be permuted, on which scores, and what keeps the rest."""
+    """Show which layers can be permuted, on which scores, and what keeps the rest.
+
+    Networks of `permviz reproduce coverage`, such as gpt2, are analysed with random weights.
+    """
     from permviz.cli.analyzing import run
 
-    run(model, state, pattern, as_json=as_json)
+    run(model, state, pattern, outputs, as_json=as_json)
 
 
 @app.command()

@@ -155,7 +155,7 @@ def _captured(
         if traced is not None:
             with suppress(Exception):
                 return _export(traced, inputs, found)
-        raise CaptureError(_sentence(model, problem)) from problem
+        raise CaptureError(sentence(model, problem)) from problem
 
 
 def _export(model: nn.Module, inputs: Inputs, found: list[Counted]) -> torch.export.ExportedProgram:
@@ -225,7 +225,8 @@ def _overlapping(model: nn.Module) -> frozenset[str]:
     return frozenset(name for names in owners.values() if len(names) > 1 for name in names)
 
 
-def _sentence(model: nn.Module, problem: Exception) -> str:
+def sentence(model: nn.Module, problem: BaseException) -> str:
+    """What went wrong in a forward pass, where, and what to do."""
     said = next((line.strip() for line in str(problem).splitlines() if line.strip()), "")
     what = f"{type(problem).__name__}: {said}" if said else type(problem).__name__
     where = source_line("".join(traceback.format_tb(problem.__traceback__)))

@@ -56,8 +56,8 @@ def argument(node: fx.Node, name: str) -> Any:
     return arguments(node, lambda source: source).get(name)
 
 
-def shape_of(result: Any) -> Shape | None:
-    """Shape of a captured tensor, None for anything else.
+def shape_of(result: Any, called_at: str = "") -> Shape | None:
+    """Shape of a captured tensor, None for anything else; errors name where it was called.
 
     Raises:
         CaptureError: a size depends on the data.
@@ -66,9 +66,11 @@ def shape_of(result: Any) -> Shape | None:
         return None
     # A size that depends on the data is a symbol, whatever torch's annotations say.
     if any(type(size) is not int for size in result.shape):
+        at = f" at {called_at}" if called_at else ""
         raise CaptureError(
-            f"The forward pass makes a tensor of shape {tuple(result.shape)}, whose size depends "
-            "on the data; give a forward pass of fixed sizes, or leave the model as it is."
+            f"The forward pass makes a tensor of shape {tuple(result.shape)}{at}, whose size "
+            "depends on the data; give a forward pass of fixed sizes, with forward= if need be, "
+            "or leave the model as it is."
         )
     return tuple(result.shape)
 
@@ -76,7 +78,7 @@ def shape_of(result: Any) -> Shape | None:
 def first_shape(node: fx.Node) -> Shape:
     """Shape of the node's first tensor result."""
     result = node.meta.get("val")
-    shapes = (shape_of(tensor) for tensor in leaves(result, Tensor))
+    shapes = (shape_of(tensor, source(node)) for tensor in leaves(result, Tensor))
     return next((shape for shape in shapes if shape is not None), ())
 
 

@@ -6,7 +6,7 @@ from torch import fx, nn
 from permviz.errors import CaptureError, VerificationError
 from permviz.graph import nodes
 from permviz.graph.calling import Inputs
-from permviz.graph.capture import Program
+from permviz.graph.capture import Program, sentence
 from permviz.graph.outputs import relative_error, run
 from permviz.graph.verify import copied
 
@@ -14,18 +14,22 @@ from permviz.graph.verify import copied
 def demand_repeatable(model: nn.Module, inputs: Inputs, program: Program) -> None:
     """Demand the same outputs from two runs that differ in their random numbers only.
 
-    A model that draws no random numbers is not run at all.
+    A model that draws no random numbers is run once only, to see that it runs at all:
+    capturing does not notice everything, such as inputs of a wrong type.
 
     Raises:
-        CaptureError: they differ; names the operation that draws.
+        CaptureError: they differ; names the operation that draws. Or the model fails.
     """
     drawing = [node for node in program.graph.nodes if _draws(node)]
-    if not drawing:
-        return
     try:
-        one, other = (run(copied(model), inputs, seed=seed) for seed in (0, 1))
-    except VerificationError:
-        return  # what fails to run is said where it is verified
+        one, *others = (
+            run(copied(model), inputs, seed=seed) for seed in ((0, 1) if drawing else (0,))
+        )
+    except VerificationError as problem:
+        raise CaptureError(sentence(model, problem.__cause__ or problem)) from problem
+    if not others:
+        return
+    other = others[0]
     change = relative_error(one.tensors, other.tensors)
     if change == 0.0:
         return

@@ -5,12 +5,10 @@ import warnings
 from dataclasses import dataclass, field
 from math import prod
 
-import torch
-
 from permviz.errors import CaptureError
 from permviz.graph.analyze import analyze
 from permviz.graph.types import ChannelGraph, Layer
-from permviz.models.networks import Network, enliven
+from permviz.models.networks import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +53,16 @@ def covered(network: Network) -> Covered:
     """Build a network with lively random weights, analyse it and try every group out."""
     if not network.installed:
         return Covered(network.name, network.package, False, f"{network.package} is not installed.")
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        # Building warns about the libraries' own habits.
-        warnings.simplefilter("ignore")
-        torch.manual_seed(0)  # pyright: ignore[reportUnknownMemberType] - torch leaves it untyped
-        model, inputs = network.build()
-        enliven(model)
-        forward = network.forward(model) if network.forward is not None else None
-        clock = _Clock()
-        try:
+    model, inputs = network.ready()
+    forward = network.forward(model) if network.forward is not None else None
+    clock = _Clock()
+    try:
+        with warnings.catch_warnings():
+            # Running warns about the libraries' own habits.
+            warnings.simplefilter("ignore")
             graph = analyze(model, inputs, forward=forward, on_progress=clock)
-        except CaptureError as problem:
-            return Covered(network.name, network.package, False, str(problem))
+    except CaptureError as problem:
+        return Covered(network.name, network.package, False, str(problem))
     return _summed(network, graph, clock)
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from permviz.errors import SourceError
+from permviz.graph.wrappers import bare
 
 Forward = Callable[..., Any]
 #: Two boxes on each picture, as shares of its width and height: left, top, right, bottom.
@@ -33,7 +34,7 @@ def detector_forward(model: nn.Module) -> Forward:
         "FasterRCNN": ("faster_rcnn", two_stages),
     }
     for name, (module, forward) in kinds.items():
-        if isinstance(model, getattr(_detection(module), name)):
+        if isinstance(bare(model), getattr(_detection(module), name)):
             return forward
     raise SourceError(
         f"There is no forward function for {type(model).__name__}; there are some for "

@@ -1,6 +1,7 @@
 """Networks that the analysis is measured on, by name: what builds each, and what it is fed."""
 
 import importlib
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from permviz.errors import SourceError
 
+_INSTALL = "'permviz[coverage]'"
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 Build = Callable[[], tuple[nn.Module, object]]
 
@@ -35,6 +37,21 @@ class Network:
     def installed(self) -> bool:
         """Whether its package is there."""
         return find_spec(self.package) is not None
+
+    def ready(self) -> tuple[nn.Module, object]:
+        """The network with lively random weights, and example inputs; always the same.
+
+        Raises:
+            SourceError: its package is not installed.
+        """
+        if not self.installed:
+            raise SourceError(f"{self.package} is not installed; run: pip install {_INSTALL}")
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            # Building warns about the libraries' own habits.
+            warnings.simplefilter("ignore")
+            torch.manual_seed(0)  # pyright: ignore[reportUnknownMemberType] - torch leaves it untyped
+            model, inputs = self.build()
+            return enliven(model), inputs
 
 
 def networks() -> tuple[Network, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from permviz.graph.analyze import analyze
 from permviz.graph.types import ChannelGraph
 
 Program = Callable[..., int]
@@ -44,3 +45,17 @@ def test_unknown_pattern_is_one_sentence(run: Program, capsys: pytest.CaptureFix
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "4:2" in captured.err
+
+
+def test_networks_of_the_coverage_are_analysed_and_outputs_chosen(
+    run: Program, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("permviz.cli.analyzing.analyze", analyze)
+    assert run("analyze", "gru stack", "--json", "--outputs", "output") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["outputs"] == ["output"]
+    assert told["verification"]["control_change"] > 1e-3
+    assert run("analyze", "gru stack", "--outputs", "logits,-1") == 2
+    assert "no output 'logits'; it returns output" in capsys.readouterr().err
+    assert run("analyze", "nonsense") == 2
+    assert "'nonsense' is unknown; choose one of digits" in capsys.readouterr().err
