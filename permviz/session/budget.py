@@ -2,7 +2,6 @@
 
 import threading
 
-
 _EVEN = 0.2
 """Share of the seconds that is given evenly: a small search needs some of them to begin at all."""
 
