@@ -12,8 +12,9 @@ from permviz.session.events import SearchFailed, SessionEvent
 from permviz.session.session import Session
 from permviz.session.settings import SearchSettings
 
-# Drawing takes the page's thread a tenth of a second; between drawings it must be free.
-SUM_SECONDS = 1.0
+# Drawing takes the page's thread a tenth of a second; between drawings it must be free. The
+# table lays all its rows out anew, and a click that this falls into is lost.
+SUM_SECONDS = 2.0
 TRACK_SECONDS = 0.5
 
 
