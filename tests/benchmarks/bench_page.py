@@ -22,7 +22,8 @@ ENDLESS = "?" + urllib.parse.urlencode(
 CLICK = """async (clicked, happened) => {
     const start = performance.now();
     clicked.click();
-    while (!eval(happened) && performance.now() - start < 5000) await new Promise(next => setTimeout(next, 2));
+    while (!eval(happened) && performance.now() - start < 5000)
+        await new Promise(next => setTimeout(next, 2));
     return (performance.now() - start) / 1000;
 }"""
 
