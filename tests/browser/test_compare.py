@@ -12,9 +12,9 @@ LAYER, SHARING = "blocks.3.excite.reduce", "blocks.3.project"
 ASKED = "?" + urllib.parse.urlencode(
     {"strategies": json.dumps(STRATEGIES), "layer": LAYER, "tab": "Compare"}
 )
-# How many points each figure with markers has.
-POINTS = """models.filter(m => m.type == 'ColumnDataSource' && m.data.shape?.length)
-    .map(m => m.data.shape.length).sort()"""
+# How many points each figure with markers has; a table has shapes too, but paints nothing.
+POINTS = """models.filter(m => m.type == 'ColumnDataSource' && m.data.shape && m.data.paint?.length)
+    .map(m => m.data.paint.length).sort()"""
 
 
 def test_strategies_are_compared_layer_by_layer_and_the_choice_is_exported(visit, tmp_path):
