@@ -14,6 +14,7 @@ from permviz.figures.magnitude import (
     magnitude_plot,
 )
 from permviz.views.plots import SMALL, live
+from permviz.views.press import Presses
 from permviz.views.sight import Sighted
 from permviz.views.table import (
     DEFAULT,
@@ -62,7 +63,8 @@ class LayersView(Sighted):
         self._loaded = False
         # The table is what people wait for; the bars may follow once it is there.
         pn.state.onload(self._follow)
-        self._layout = pn.Row(self._table, self._bars, sizing_mode="stretch_width")
+        presses = Presses(self._press, field=LAYER)
+        self._layout = pn.Row(self._table, self._bars, presses, sizing_mode="stretch_width")
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
@@ -91,6 +93,10 @@ class LayersView(Sighted):
     def _pick(self, event: param.parameterized.Event) -> None:
         if event.new and event.new[0] < len(self.rows):
             self.layer = self.rows[event.new[0]].name
+
+    def _press(self, name: str) -> None:
+        if name in {row.name for row in self.rows}:
+            self.layer = name
 
     def _places(self) -> list[int]:
         return [place for place, row in enumerate(self.rows) if row.name == self.layer]

@@ -1,0 +1,40 @@
+"""A row that is pressed is picked, also when its table is laid out anew under the finger."""
+
+import json
+
+ASKED = "new URLSearchParams(location.search).get('layer')"
+TABLES = "models.filter(one => one.type.endsWith('DataTabulator'))"
+
+
+def test_a_press_outlives_new_rows(visit):
+    visit = visit()
+    row = cells(visit).nth(3)
+    name, pressed = row.inner_text(), row.element_handle()
+    hold(visit, row)
+    # What a table does when other cells come, without waiting for a search to bring them.
+    visit.models(f"{TABLES}.forEach(table => table.source.patching.emit([]))")
+    visit.page.wait_for_function("cell => !cell.isConnected", arg=pressed)
+    visit.page.mouse.up()
+    visit.page.wait_for_function(f"{ASKED} == {json.dumps(name)}")
+
+
+def test_a_press_that_ends_elsewhere_picks_nothing(visit):
+    visit = visit()
+    before = json.dumps(visit.page.evaluate(ASKED))
+    hold(visit, cells(visit).nth(3))
+    cells(visit).nth(5).hover()
+    visit.page.mouse.up()
+    # Whatever that press said arrives before the next pick.
+    last = cells(visit).nth(7)
+    last.click()
+    first = visit.page.wait_for_function(f"{ASKED} != {before} && {ASKED}")
+    assert first.json_value() == last.inner_text()
+
+
+def cells(visit):
+    return visit.page.locator(".tabulator-row [tabulator-field=layer]")
+
+
+def hold(visit, row):
+    row.hover()
+    visit.page.mouse.down()
