@@ -8,6 +8,7 @@ import panel_material_ui as pmui
 from panel.util.parameters import edit_readonly
 
 from permviz.app.page import Page
+from permviz.app.sheets import Sheets
 from permviz.app.state import Explorer
 
 TITLE = "permviz: channel permutations for N:M sparsity"
@@ -23,7 +24,7 @@ def build(model: str = "digits") -> pmui.Page:
         title=TITLE,
         sidebar=[page.controls],
         sidebar_width=330,
-        main=[pn.Column(page.summary, page.tabs, sizing_mode="stretch_width", margin=(8, 12))],
+        main=[Sheets(), _centre(page)],
         theme_config=_THEME,
         sx=_COMPACT,
         busy_indicator=None,
@@ -36,6 +37,10 @@ def build(model: str = "digits") -> pmui.Page:
     page.tick()
     pn.state.on_session_destroyed(lambda _: state.close())
     return shell
+
+
+def _centre(page: Page) -> pn.viewable.Viewable:
+    return pn.Column(page.summary, page.tabs, sizing_mode="stretch_width", margin=(8, 12))
 
 
 def _without_busy_sign(shell: pmui.Page) -> None:
