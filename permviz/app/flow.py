@@ -227,12 +227,20 @@ def _set_libraries_aside() -> None:
     gc.freeze()
 
 
+_MOST = 6
+"""How many opened models are kept in memory."""
+
+
 class _OpenedModels:
     """Models opened by name, shared by all pages: nothing ever changes them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._opened: dict[str, Opened] = {}
+        self._given: dict[str, LoadedModel] = {}
+
+    def give(self, loaded: LoadedModel) -> None:
+        self._given[loaded.name] = loaded
 
     def known(self, name: str) -> Opened | None:
         return self._opened.get(name)
@@ -241,12 +249,22 @@ class _OpenedModels:
         if name not in self._opened:
             report(f"loading {name}", -1.0)
         with self._lock:
-            if name not in self._opened:
-                self._opened[name] = analyzed(load_model(name), report)
-            return self._opened[name]
+            found = self._opened.get(name)
+            if found is None:
+                loaded = self._given.get(name) or load_model(name)
+                found = self._opened[name] = analyzed(loaded, report)
+                # Names come from visitors, and a server has only so much memory.
+                while len(self._opened) > _MOST:
+                    del self._opened[next(iter(self._opened))]
+            return found
 
 
 _OPENED = _OpenedModels()
+
+
+def remember(loaded: LoadedModel) -> None:
+    """Let every page of this server open a model that is in memory, by its name."""
+    _OPENED.give(loaded)
 
 
 def analyzed(loaded: LoadedModel, report: Report) -> Opened:

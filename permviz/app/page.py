@@ -9,7 +9,7 @@ from panel.io.callbacks import PeriodicCallback
 from permviz.app.controls import Controls
 from permviz.app.flow import Opened
 from permviz.app.state import Explorer
-from permviz.app.values import BEST, CHOSEN, TABS, Task
+from permviz.app.values import BEST, CHOSEN, TABS, Notice, Task
 from permviz.graph.types import ChannelGraph
 from permviz.views.compare import CompareView
 from permviz.views.export import ExportView
@@ -66,7 +66,8 @@ class Page(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         side = pn.Column(self.controls, width=320)
-        main = pn.Column(self.summary, self.tabs, sizing_mode="stretch_width")
+        told = [] if pn.state.notifications else [_notices(self.state)]
+        main = pn.Column(*told, self.summary, self.tabs, sizing_mode="stretch_width")
         return pn.Row(side, main, sizing_mode="stretch_width")
 
     def tick(self) -> None:
@@ -138,4 +139,23 @@ def _notify(event: param.parameterized.Event) -> None:
     area.send(notice.text, duration=_STAY[notice.level], type=notice.level)
 
 
+def _notices(state: Explorer) -> pn.viewable.Viewable:
+    """The latest notice, where no notification area is: in a notebook."""
+
+    def shown(notice: Notice | None) -> str:
+        return "" if notice is None else notice.text
+
+    def kind(notice: Notice | None) -> str:
+        return "light" if notice is None else _ALERTS[notice.level]
+
+    return pn.pane.Alert(
+        pn.bind(shown, state.param.notice),
+        alert_type=pn.bind(kind, state.param.notice),
+        visible=state.param.notice.rx.is_not(None),
+        sizing_mode="stretch_width",
+        margin=(0, 0, 6, 0),
+    )
+
+
+_ALERTS = {"error": "danger", "warning": "warning", "success": "success"}
 _STAY = {"error": 0, "warning": 15_000, "success": 8_000}

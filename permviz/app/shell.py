@@ -11,7 +11,6 @@ from permviz.app.page import Page
 from permviz.app.state import Explorer
 
 TITLE = "permviz: channel permutations for N:M sparsity"
-EXTENSIONS = ("tabulator", "filedropper")
 _ADDRESS = ("model", "layer", "strategies", "seed", "tab")
 
 

@@ -3,9 +3,10 @@ import pytest
 
 from permviz.app.explore import explore
 from permviz.app.page import Page
-from permviz.app.shell import EXTENSIONS, build
+from permviz.app.shell import build
 from permviz.app.values import BEST, CHOSEN, TABS
 from permviz.errors import SourceError
+from permviz.views.notebook import EXTENSIONS
 
 pn.extension(*EXTENSIONS)
 
