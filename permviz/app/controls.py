@@ -53,9 +53,9 @@ class Controls(pn.viewable.Viewer):
         show()
         state.param.watch(show, "model")
         model.param.watch(self._choose_model, "value")
+        # Browsers know no type for files of weights, and would refuse them by it.
         upload = pn.widgets.FileDropper(
-            accepted_filetypes=[".safetensors", ".pt", ".pth"],
-            max_file_size="1GB",
+            max_file_size="1000MB",
             chunk_size=2 * _MEGABYTE,
             height=76,
             **_WIDE,

@@ -16,6 +16,7 @@ from permviz.app.inbox import Report
 from permviz.errors import SessionError
 from permviz.export.archive import archive
 from permviz.export.checkpoint import CheckReport, Details, ExportReport, check, export
+from permviz.export.html import write_page
 from permviz.figures.pair import OrderPair
 from permviz.graph.analyze import analyze
 from permviz.graph.apply import apply
@@ -76,12 +77,14 @@ class Packed:
     Attributes:
         opened: the model that was exported.
         report: what was written.
-        archive: the same files as one zip.
+        archive: the same files and the page as one zip.
+        page: the report on it, as HTML.
     """
 
     opened: Opened
     report: ExportReport
     archive: bytes = field(repr=False)
+    page: bytes = field(repr=False)
 
 
 class Flow:
@@ -180,11 +183,12 @@ class Flow:
             directory,
             importance=session.settings.importance,
             example_inputs=opened.loaded.example_inputs,
-            details=Details(opened.graph, order.accuracy),
+            details=Details(opened.graph, order.accuracy, session),
             on_progress=report,
         )
         report("packing", 0.95)
-        return Packed(opened, written, archive(directory).getvalue())
+        page = write_page(directory).read_bytes()
+        return Packed(opened, written, archive(directory).getvalue(), page)
 
     def verify_export(self, packed: Packed) -> CheckReport:
         """Read an export back and compare it with the model it was made of."""

@@ -120,7 +120,7 @@ def _concluded(request: Request, loaded: LoadedModel, session: Session, *, whole
         table = _accuracy(request, loaded, session.graph, plan)
         output.print(accuracy_view(table))
     if request.out is not None:
-        told = _export(loaded, plan, request.out, Details(session.graph, table))
+        told = _export(loaded, plan, request.out, Details(session.graph, table, session))
         output.print(told, soft_wrap=True)
         return 0
     return 0 if whole else _INTERRUPTED
