@@ -105,7 +105,7 @@ def _searched(session: Session, console: Console) -> bool:
 
 def _show(session: Session, advance: Advance) -> None:
     now = session.progress
-    names = sorted({group for group, _ in now.running})
+    names = sorted({search.group for search in now.running})
     what = f"Searching {names[0]}" if names else "Searching"
     advance(what, now.fraction, f"{now.done} of {now.total}, {time_left(now.seconds_left)}")
 
