@@ -61,12 +61,14 @@ class Findings:
         rows: one a layer.
         totals: of the model.
         comparison: of the strategies.
+        layer: that was looked at.
         pair: the chosen layer in both orders; None if it has no scores.
     """
 
     rows: tuple[LayerRow, ...]
     totals: ModelTotals
     comparison: Comparison
+    layer: str
     pair: OrderPair | None
 
 
@@ -126,6 +128,7 @@ class Flow:
             rows,
             model_totals(session, rows),
             comparison(session, rows),
+            layer,
             self.pair(session, layer, strategy),
         )
 

@@ -3,6 +3,9 @@
 panel-material-ui is used here only, so that everything else also works in notebooks.
 """
 
+from functools import partial
+from typing import Any
+
 import panel as pn
 import panel_material_ui as pmui
 from panel.util.parameters import edit_readonly
@@ -30,11 +33,20 @@ def build(model: str = "digits") -> pmui.Page:
     _without_busy_sign(shell)
     if pn.state.location is not None:
         # All options exist by now, so the address cannot be overwritten by defaults.
-        pn.state.location.sync(state, list(_ADDRESS))
+        pn.state.location.sync(state, list(_ADDRESS), partial(_take_what_fits, state))
     state.begin()
     page.tick()
     pn.state.on_session_destroyed(lambda _: state.close())
     return shell
+
+
+def _take_what_fits(state: Explorer, asked: dict[str, Any]) -> None:
+    """Follow a link as far as its values are possible, and say which are not."""
+    for name, value in asked.items():
+        try:
+            state.param.update({name: value})
+        except ValueError:
+            state.tell("warning", f"The address asks for {name} {value!r}, which is impossible.")
 
 
 def _without_busy_sign(shell: pmui.Page) -> None:

@@ -3,7 +3,7 @@ import pytest
 
 from permviz.app.explore import explore
 from permviz.app.page import Page
-from permviz.app.shell import build
+from permviz.app.shell import _take_what_fits, build
 from permviz.app.values import BEST, CHOSEN, TABS
 from permviz.errors import SourceError
 from permviz.views.notebook import EXTENSIONS
@@ -85,3 +85,11 @@ def test_module_of_ones_own_is_analysed(opened, settle):
 def test_module_without_inputs_is_refused(opened):
     with pytest.raises(SourceError, match="example_inputs"):
         explore(opened.loaded.model)
+
+
+def test_of_a_link_is_taken_what_is_possible(state):
+    _take_what_fits(state, {"tab": "Nonsense", "seed": -1, "layer": "4", "strategies": 3})
+    assert (state.tab, state.seed, state.layer) == ("Layers", 0, "4")
+    assert state.strategies == ["osg(stripes=2)", "channel_swap()"]
+    assert state.notice.level == "warning"
+    assert state.notice.number == 3

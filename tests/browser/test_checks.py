@@ -152,6 +152,14 @@ def test_7_a_link_restores_the_page_in_a_fresh_browser_and_after_reload(visit):
     titled(page, wanted["layer"])
 
 
+def test_7_of_a_broken_link_everything_possible_is_taken(visit):
+    page = visit(asked(tab="Nonsense", seed=-1, layer="classifier"))
+    page.see("which is impossible")
+    page.page.locator(".tabulator-selected", has_text="classifier").wait_for()
+    assert page.page.get_by_label("Seed").input_value() == "0"
+    assert page.button("Start").is_enabled()
+
+
 def test_8_two_browsers_are_independent_and_a_closed_tab_ends_its_work(visit, server):
     before = set(search_threads(server))
     one = visit(asked(strategies=[ENDLESS], layer="blocks.1.expand"))
