@@ -1,5 +1,6 @@
 """The page's content: the views bound to one state, and the clock that drives it."""
 
+from html import escape
 from typing import Any
 
 import panel as pn
@@ -63,11 +64,22 @@ class Page(pn.viewable.Viewer):
         )
         self._tie_tabs()
         state.param.watch(_notify, "notice")
+        standing = pn.bind(_standing, refs.opened, refs.status, refs.tasks)
+        self.main = (
+            self.summary,
+            pn.pane.HTML(
+                standing,
+                sizing_mode="stretch_width",
+                styles={"font-size": "13px"},
+                margin=(0, 4),
+            ),
+            self.tabs,
+        )
 
     def __panel__(self) -> pn.viewable.Viewable:
         side = pn.Column(self.controls, width=320)
         told = [] if pn.state.notifications else [_notices(self.state)]
-        main = pn.Column(*told, self.summary, self.tabs, sizing_mode="stretch_width")
+        main = pn.Column(*told, *self.main, sizing_mode="stretch_width")
         return pn.Row(side, main, sizing_mode="stretch_width")
 
     def tick(self) -> None:
@@ -129,6 +141,35 @@ def _exports(state: Explorer) -> Any:
 
 def _exporting(tasks: tuple[Task, ...]) -> bool:
     return any(task.kind in {"export", "verify"} for task in tasks)
+
+
+def _standing(opened: Opened | None, status: str, tasks: tuple[Task, ...]) -> str:
+    """Where the page stands and what to do next; nothing while a search shows that itself."""
+    loading = next((task for task in tasks if task.kind in {"open", "upload"}), None)
+    if loading is not None:
+        share = f" ({loading.fraction:.0%})" if loading.fraction >= 0 else ""
+        return f"<b>One moment:</b> {escape(loading.text)}{share} ..."
+    if opened is None:
+        return _STANDING["empty"]
+    return _STANDING.get(status, "")
+
+
+_STANDING = {
+    "empty": "<b>No model is loaded.</b> Choose one on the left, or open a file of weights.",
+    "ready": (
+        "<b>Ready.</b> Start looks for an order of the channels in which pruning keeps more; the "
+        "dense output stays the same. Pick a layer to see its weights."
+    ),
+    "cancelled": "<b>Cancelled.</b> The best orders found so far are shown, and can be exported.",
+    "finished": (
+        "<b>Finished.</b> Look at a layer before and after, compare the strategies, or export the "
+        "sparse model."
+    ),
+    "failed": (
+        "<b>Every search failed.</b> The notices say why; other strategies or another pattern may "
+        "do."
+    ),
+}
 
 
 def _notify(event: param.parameterized.Event) -> None:

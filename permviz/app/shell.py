@@ -25,7 +25,7 @@ def build(model: str = "digits") -> pmui.Page:
         title=TITLE,
         sidebar=[page.controls],
         sidebar_width=330,
-        main=[pn.Column(page.summary, page.tabs, sizing_mode="stretch_width", margin=(8, 12))],
+        main=[pn.Column(*page.main, sizing_mode="stretch_width", margin=(8, 12))],
         theme_config=_THEME,
         sx=_COMPACT,
         busy_indicator=None,

@@ -101,30 +101,40 @@ def layers():
     ]
 
 
-@pytest.mark.parametrize("order", ["sorted", "filtered", "sorted and filtered"])
-def test_6_a_row_picks_the_layer_everywhere(visit, order):
+def test_6_a_row_picks_the_layer_everywhere_also_after_sorting_and_filtering(visit):
     page = visit(asked(layer="blocks.3.expand"))
     page.see("blocks.0.expand")
-    if "sorted" in order:
-        page.page.locator(".tabulator-col[tabulator-field='default %']").click()
-        page.page.wait_for_timeout(300)
-    if "filtered" in order:
-        page.page.locator(".tabulator-col[tabulator-field=layer] input").press_sequentially(
-            "project"
-        )
-        page.page.locator(".tabulator-row", has_text="stem").wait_for(state="detached")
-    cells = page.page.locator(".tabulator-row [tabulator-field=layer]")
-    names = cells.all_inner_texts()
-    listed = [name for name in layers() if name in names]
-    assert (names == listed[: len(names)]) is ("sorted" not in order)
-    assert all("project" in name for name in names) is ("filtered" in order)
-    for place in (2, 1):
-        cells.nth(place).click()
-        page.page.wait_for_url(re.compile(f"layer={re.escape(names[place])}(&|$)"))
-        page.page.locator(".tabulator-selected", has_text=names[place]).wait_for()
-        assert page.page.locator(".tabulator-selected").count() == 1
+    picks_the_layer(page, listed(page)[2])
+    page.page.locator(".tabulator-col[tabulator-field='default %']").click()
+    wait_for(lambda: listed(page) != layers()[: len(listed(page))])
+    names = listed(page)
+    for place in (3, 1):
+        picks_the_layer(page, names[place])
+    filtered = page.page.locator(".tabulator-col[tabulator-field=layer] input")
+    filtered.press_sequentially("project")
+    page.page.locator(".tabulator-row", has_text="stem").wait_for(state="detached")
+    names = listed(page)
+    assert sorted(names) == [name for name in layers() if "project" in name]
+    assert names != sorted(names)
+    for place in (2, 0):
+        picks_the_layer(page, names[place])
     page.tab("Layer")
-    titled(page, names[1])
+    titled(page, names[0])
+
+
+def listed(page):
+    """Names of the layers in the table, from above."""
+    return page.page.locator(".tabulator-row [tabulator-field=layer]").all_inner_texts()
+
+
+def picks_the_layer(page, name):
+    """A click on its row is followed by the table and the address."""
+    cell = page.page.locator(".tabulator-row [tabulator-field=layer]").get_by_text(name, exact=True)
+    cell.click()
+    page.page.wait_for_url(re.compile(f"layer={re.escape(name)}(&|$)"))
+    chosen = page.page.locator(".tabulator-selected [tabulator-field=layer]")
+    chosen.get_by_text(name, exact=True).wait_for()
+    assert chosen.count() == 1
 
 
 def test_7_a_link_restores_the_page_in_a_fresh_browser_and_after_reload(visit):
@@ -173,19 +183,13 @@ def test_8_two_browsers_are_independent_and_a_closed_tab_ends_its_work(visit, se
     other.page.get_by_text(re.compile("^ready: ")).wait_for()
     assert other.button("Start").is_enabled()
     assert address(other)["layer"] == "classifier"
-    pick(other, "blocks.0.expand")
+    picks_the_layer(other, "blocks.0.expand")
     assert address(one)["layer"] == "blocks.1.expand"
     one.close()
     other.button("Start").click()
     other.see(re.compile("^finished: "))
     other.see("passed")
     wait_for(lambda: not ours & set(search_threads(server)))
-
-
-def pick(page, layer):
-    row = page.page.locator(".tabulator-row", has_text=layer)
-    row.locator("[tabulator-field=layer]").click()
-    page.page.wait_for_url(re.compile(f"layer={re.escape(layer)}(&|$)"))
 
 
 def test_9_a_file_of_100_megabytes_is_loaded(visit, tmp_path):

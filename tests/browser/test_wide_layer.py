@@ -18,7 +18,6 @@ IMAGES = """models.filter(m => m.type == 'ColumnDataSource' && m.data.image !== 
 RANGES = """models.filter(m => m.type == 'Figure' && m.title?.text)
     .filter(m => Bokeh.index.find_one_by_id(m.id) && /: (order|perm)/.test(m.title.text))
     .map(m => [m.x_range, m.y_range].map(r => [r.start, r.end].sort((a, b) => a - b)))"""
-TOLD = re.compile(r"^(row|original channel|value):?\s+(\S+)", re.MULTILINE)
 
 
 def weights():
@@ -95,8 +94,11 @@ def the_tooltip_tells_the_weight(wide, matrix):
             wide.page.mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] * share)
             tip = wide.page.locator(".bk-Tooltip, .bk-tooltip").filter(visible=True).last
             tip.get_by_text("original channel").wait_for()
-            told = dict(TOLD.findall(tip.inner_text()))
-            print(repr(tip.inner_text()))
+            names = tip.locator(".bk-tooltip-row-label").all_inner_texts()
+            values = tip.locator(".bk-tooltip-row-value").all_inner_texts()
+            told = {
+                name.strip(": "): value.strip() for name, value in zip(names, values, strict=True)
+            }
             row, channel = int(told["row"]), int(told["original channel"])
             assert float(told["value"]) == pytest.approx(matrix[row, channel], rel=1e-3)
             wide.page.mouse.move(1, 1)
