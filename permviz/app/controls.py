@@ -11,6 +11,7 @@ from permviz.app.flow import Opened
 from permviz.app.state import Explorer
 from permviz.app.values import SUGGESTED, Task
 from permviz.errors import PermvizError
+from permviz.models.libraries import suggestions
 from permviz.models.sources import architectures
 from permviz.search.registry import describe, parse, strategies
 from permviz.session.events import Progress
@@ -52,9 +53,9 @@ class Controls(pn.viewable.Viewer):
         show()
         state.param.watch(show, "model")
         model.param.watch(self._choose_model, "value")
+        # Browsers know no type for files of weights, and would refuse them by it.
         upload = pn.widgets.FileDropper(
-            accepted_filetypes=[".safetensors", ".pt", ".pth"],
-            max_file_size="1GB",
+            max_file_size="1000MB",
             chunk_size=2 * _MEGABYTE,
             height=76,
             **_WIDE,
@@ -63,15 +64,19 @@ class Controls(pn.viewable.Viewer):
         demo = pn.widgets.Button(label="Back to the model's own weights", **_WIDE)
         demo.visible = state.param.uploaded.rx()
         demo.on_click(lambda _: state.load())
-        about = pn.pane.HTML(pn.bind(_about, state.param.opened), styles={"font-size": "12px"})
-        file = pn.Card(
-            upload,
-            header=pn.pane.HTML("Weights from a file", styles={"font-size": "12px"}),
-            collapsed=True,
-            sizing_mode="stretch_width",
-            margin=(4, 0),
+        named = pn.widgets.AutocompleteInput(
+            label="Its library and name",
+            placeholder="timm:resnet18",
+            options=list(suggestions()),
+            restrict=False,
+            min_characters=0,
+            search_strategy="includes",
+            **_WIDE,
         )
-        return [model, about, file, demo]
+        named.param.watch(lambda event: self._named(named, event.new), "value")
+        about = pn.pane.HTML(pn.bind(_about, state.param.opened), styles={"font-size": "12px"})
+        libraries = _folded("torchvision, timm, transformers", named)
+        return [model, about, libraries, _folded("Weights from a file", upload), demo]
 
     def _choose_model(self, event: param.parameterized.Event) -> None:
         state = self._state
@@ -79,6 +84,12 @@ class Controls(pn.viewable.Viewer):
         if event.new and event.new != opened:
             state.model = event.new
             state.load()
+
+    def _named(self, field: pn.widgets.AutocompleteInput, name: str) -> None:
+        if name.strip():
+            self._state.model = name.strip()
+            self._state.load()
+            field.value = ""
 
     def _upload(self, dropper: pn.widgets.FileDropper, files: dict[str, bytes | str]) -> None:
         for filename, content in files.items():
@@ -178,8 +189,21 @@ class Controls(pn.viewable.Viewer):
         return [bar, said, tasks]
 
 
+def _folded(title: str, inside: pn.viewable.Viewable) -> pn.Card:
+    return pn.Card(
+        inside,
+        header=pn.pane.HTML(title, styles={"font-size": "12px"}),
+        collapsed=True,
+        sizing_mode="stretch_width",
+        margin=(4, 0),
+    )
+
+
 def _about(opened: Opened | None) -> str:
-    return "" if opened is None else escape(opened.loaded.about)
+    if opened is None:
+        return ""
+    about = escape(opened.loaded.about)
+    return about if opened.loaded.trained else f"<b>{about}</b>"
 
 
 def _percent(progress: Progress | None) -> int:

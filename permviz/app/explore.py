@@ -2,15 +2,13 @@
 
 from typing import Any
 
-import panel as pn
-
 from permviz.app.flow import Flow, Opened, analyzed
 from permviz.app.inbox import Report
 from permviz.app.page import Page
-from permviz.app.shell import EXTENSIONS
 from permviz.app.state import Explorer
 from permviz.errors import SourceError
 from permviz.models.sources import LoadedModel
+from permviz.views.notebook import load
 
 
 def explore(model: Any = None, example_inputs: Any = None) -> Page:
@@ -23,7 +21,7 @@ def explore(model: Any = None, example_inputs: Any = None) -> Page:
     Raises:
         SourceError: a module was given without example inputs.
     """
-    pn.extension(*EXTENSIONS, notifications=True)
+    load()
     if model is None or isinstance(model, str):
         state = Explorer(model=model or "digits")
     elif example_inputs is None:

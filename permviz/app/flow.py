@@ -16,6 +16,7 @@ from permviz.app.inbox import Report
 from permviz.errors import SessionError
 from permviz.export.archive import archive
 from permviz.export.checkpoint import CheckReport, Details, ExportReport, check, export
+from permviz.export.html import write_page
 from permviz.figures.pair import OrderPair
 from permviz.graph.analyze import analyze
 from permviz.graph.apply import apply
@@ -60,12 +61,14 @@ class Findings:
         rows: one a layer.
         totals: of the model.
         comparison: of the strategies.
+        layer: that was looked at.
         pair: the chosen layer in both orders; None if it has no scores.
     """
 
     rows: tuple[LayerRow, ...]
     totals: ModelTotals
     comparison: Comparison
+    layer: str
     pair: OrderPair | None
 
 
@@ -76,12 +79,14 @@ class Packed:
     Attributes:
         opened: the model that was exported.
         report: what was written.
-        archive: the same files as one zip.
+        archive: the same files and the page as one zip.
+        page: the report on it, as HTML.
     """
 
     opened: Opened
     report: ExportReport
     archive: bytes = field(repr=False)
+    page: bytes = field(repr=False)
 
 
 class Flow:
@@ -123,6 +128,7 @@ class Flow:
             rows,
             model_totals(session, rows),
             comparison(session, rows),
+            layer,
             self.pair(session, layer, strategy),
         )
 
@@ -180,11 +186,12 @@ class Flow:
             directory,
             importance=session.settings.importance,
             example_inputs=opened.loaded.example_inputs,
-            details=Details(opened.graph, order.accuracy),
+            details=Details(opened.graph, order.accuracy, session),
             on_progress=report,
         )
         report("packing", 0.95)
-        return Packed(opened, written, archive(directory).getvalue())
+        page = write_page(directory).read_bytes()
+        return Packed(opened, written, archive(directory).getvalue(), page)
 
     def verify_export(self, packed: Packed) -> CheckReport:
         """Read an export back and compare it with the model it was made of."""
@@ -227,12 +234,20 @@ def _set_libraries_aside() -> None:
     gc.freeze()
 
 
+_MOST = 6
+"""How many opened models are kept in memory."""
+
+
 class _OpenedModels:
     """Models opened by name, shared by all pages: nothing ever changes them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._opened: dict[str, Opened] = {}
+        self._given: dict[str, LoadedModel] = {}
+
+    def give(self, loaded: LoadedModel) -> None:
+        self._given[loaded.name] = loaded
 
     def known(self, name: str) -> Opened | None:
         return self._opened.get(name)
@@ -241,12 +256,22 @@ class _OpenedModels:
         if name not in self._opened:
             report(f"loading {name}", -1.0)
         with self._lock:
-            if name not in self._opened:
-                self._opened[name] = analyzed(load_model(name), report)
-            return self._opened[name]
+            found = self._opened.get(name)
+            if found is None:
+                loaded = self._given.get(name) or load_model(name)
+                found = self._opened[name] = analyzed(loaded, report)
+                # Names come from visitors, and a server has only so much memory.
+                while len(self._opened) > _MOST:
+                    del self._opened[next(iter(self._opened))]
+            return found
 
 
 _OPENED = _OpenedModels()
+
+
+def remember(loaded: LoadedModel) -> None:
+    """Let every page of this server open a model that is in memory, by its name."""
+    _OPENED.give(loaded)
 
 
 def analyzed(loaded: LoadedModel, report: Report) -> Opened:

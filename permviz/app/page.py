@@ -1,5 +1,6 @@
 """The page's content: the views bound to one state, and the clock that drives it."""
 
+from html import escape
 from typing import Any
 
 import panel as pn
@@ -9,7 +10,7 @@ from panel.io.callbacks import PeriodicCallback
 from permviz.app.controls import Controls
 from permviz.app.flow import Opened
 from permviz.app.state import Explorer
-from permviz.app.values import BEST, CHOSEN, TABS, Task
+from permviz.app.values import BEST, CHOSEN, TABS, Notice, Task
 from permviz.graph.types import ChannelGraph
 from permviz.views.compare import CompareView
 from permviz.views.export import ExportView
@@ -63,10 +64,22 @@ class Page(pn.viewable.Viewer):
         )
         self._tie_tabs()
         state.param.watch(_notify, "notice")
+        standing = pn.bind(_standing, refs.opened, refs.status, refs.tasks)
+        self.main = (
+            self.summary,
+            pn.pane.HTML(
+                standing,
+                sizing_mode="stretch_width",
+                styles={"font-size": "13px"},
+                margin=(0, 4),
+            ),
+            self.tabs,
+        )
 
     def __panel__(self) -> pn.viewable.Viewable:
         side = pn.Column(self.controls, width=320)
-        main = pn.Column(self.summary, self.tabs, sizing_mode="stretch_width")
+        told = [] if pn.state.notifications else [_notices(self.state)]
+        main = pn.Column(*told, *self.main, sizing_mode="stretch_width")
         return pn.Row(side, main, sizing_mode="stretch_width")
 
     def tick(self) -> None:
@@ -130,6 +143,35 @@ def _exporting(tasks: tuple[Task, ...]) -> bool:
     return any(task.kind in {"export", "verify"} for task in tasks)
 
 
+def _standing(opened: Opened | None, status: str, tasks: tuple[Task, ...]) -> str:
+    """Where the page stands and what to do next; nothing while a search shows that itself."""
+    loading = next((task for task in tasks if task.kind in {"open", "upload"}), None)
+    if loading is not None:
+        share = f" ({loading.fraction:.0%})" if loading.fraction >= 0 else ""
+        return f"<b>One moment:</b> {escape(loading.text)}{share} ..."
+    if opened is None:
+        return _STANDING["empty"]
+    return _STANDING.get(status, "")
+
+
+_STANDING = {
+    "empty": "<b>No model is loaded.</b> Choose one on the left, or open a file of weights.",
+    "ready": (
+        "<b>Ready.</b> Start looks for an order of the channels in which pruning keeps more; the "
+        "dense output stays the same. Pick a layer to see its weights."
+    ),
+    "cancelled": "<b>Cancelled.</b> The best orders found so far are shown, and can be exported.",
+    "finished": (
+        "<b>Finished.</b> Look at a layer before and after, compare the strategies, or export the "
+        "sparse model."
+    ),
+    "failed": (
+        "<b>Every search failed.</b> The notices say why; other strategies or another pattern may "
+        "do."
+    ),
+}
+
+
 def _notify(event: param.parameterized.Event) -> None:
     notice, area = event.new, pn.state.notifications
     if notice is None or area is None:
@@ -138,4 +180,23 @@ def _notify(event: param.parameterized.Event) -> None:
     area.send(notice.text, duration=_STAY[notice.level], type=notice.level)
 
 
+def _notices(state: Explorer) -> pn.viewable.Viewable:
+    """The latest notice, where no notification area is: in a notebook."""
+
+    def shown(notice: Notice | None) -> str:
+        return "" if notice is None else notice.text
+
+    def kind(notice: Notice | None) -> str:
+        return "light" if notice is None else _ALERTS[notice.level]
+
+    return pn.pane.Alert(
+        pn.bind(shown, state.param.notice),
+        alert_type=pn.bind(kind, state.param.notice),
+        visible=state.param.notice.rx.is_not(None),
+        sizing_mode="stretch_width",
+        margin=(0, 0, 6, 0),
+    )
+
+
+_ALERTS = {"error": "danger", "warning": "warning", "success": "success"}
 _STAY = {"error": 0, "warning": 15_000, "success": 8_000}

@@ -5,10 +5,12 @@ import threading
 
 import panel as pn
 
-from permviz.app.flow import Flow
+from permviz.app.flow import Flow, remember
 from permviz.app.port import check_port
-from permviz.app.shell import EXTENSIONS, TITLE, build
+from permviz.app.shell import TITLE, build
 from permviz.errors import PermvizError
+from permviz.models.sources import LoadedModel
+from permviz.views.notebook import EXTENSIONS
 
 DEFAULT_MODEL = "digits"
 PAGE = "explorer"
@@ -21,7 +23,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def serve(
-    model: str | None = None,
+    model: str | LoadedModel | None = None,
     port: int = 5006,
     address: str = "127.0.0.1",
     *,
@@ -30,7 +32,8 @@ def serve(
     """Serve the explorer until the process is interrupted.
 
     Args:
-        model: name of the model that pages open with; by default the digits demo.
+        model: what pages open with: a name, or a model that is in memory; by default the
+            digits demo.
         port: TCP port; 0 lets the system choose.
         address: to listen on; by default only this machine can connect.
         open_browser: whether to open a page at once.
@@ -40,7 +43,9 @@ def serve(
     """
     check_port(port, address)
     pn.extension(*EXTENSIONS, notifications=True)
-    name = model or DEFAULT_MODEL
+    name = model.name if isinstance(model, LoadedModel) else model or DEFAULT_MODEL
+    if isinstance(model, LoadedModel):
+        remember(model)
 
     def page() -> pn.viewable.Viewable:
         return build(name)

@@ -3,6 +3,9 @@
 panel-material-ui is used here only, so that everything else also works in notebooks.
 """
 
+from functools import partial
+from typing import Any
+
 import panel as pn
 import panel_material_ui as pmui
 from panel.util.parameters import edit_readonly
@@ -12,7 +15,6 @@ from permviz.app.sheets import Sheets
 from permviz.app.state import Explorer
 
 TITLE = "permviz: channel permutations for N:M sparsity"
-EXTENSIONS = ("tabulator", "filedropper")
 _ADDRESS = ("model", "layer", "strategies", "seed", "tab")
 
 
@@ -24,7 +26,7 @@ def build(model: str = "digits") -> pmui.Page:
         title=TITLE,
         sidebar=[page.controls],
         sidebar_width=330,
-        main=[Sheets(), _centre(page)],
+        main=[Sheets(), pn.Column(*page.main, sizing_mode="stretch_width", margin=(8, 12))],
         theme_config=_THEME,
         sx=_COMPACT,
         busy_indicator=None,
@@ -32,15 +34,20 @@ def build(model: str = "digits") -> pmui.Page:
     _without_busy_sign(shell)
     if pn.state.location is not None:
         # All options exist by now, so the address cannot be overwritten by defaults.
-        pn.state.location.sync(state, list(_ADDRESS))
+        pn.state.location.sync(state, list(_ADDRESS), partial(_take_what_fits, state))
     state.begin()
     page.tick()
     pn.state.on_session_destroyed(lambda _: state.close())
     return shell
 
 
-def _centre(page: Page) -> pn.viewable.Viewable:
-    return pn.Column(page.summary, page.tabs, sizing_mode="stretch_width", margin=(8, 12))
+def _take_what_fits(state: Explorer, asked: dict[str, Any]) -> None:
+    """Follow a link as far as its values are possible, and say which are not."""
+    for name, value in asked.items():
+        try:
+            state.param.update({name: value})
+        except ValueError:
+            state.tell("warning", f"The address asks for {name} {value!r}, which is impossible.")
 
 
 def _without_busy_sign(shell: pmui.Page) -> None:

@@ -55,9 +55,9 @@ class Explorer(Shown):
         if opened is None:
             self.load()
             return
+        self.opened = opened
         with self._notifying():
             session = self._flow.prepare(opened, self._settings())
-            self.opened = opened
             self._on_prepared(session)
             self._on_findings(self._flow.findings(session, self.layer, _order(self.shown)))
             self._searching().findings_due()
@@ -197,7 +197,7 @@ class Explorer(Shown):
             "start": self._on_started,
             "warm": lambda _: None,
             "findings": self._on_findings,
-            "pair": self._on_pair,
+            "pair": lambda pair: self._on_pair(pair, self.layer),
             "replay": lambda found: setattr(self, "replay", found),
             "check": self._on_checked,
             "accuracy": lambda table: setattr(self, "accuracy", table),
@@ -278,10 +278,10 @@ class Explorer(Shown):
             movable = [row for row in found.rows if row.status in _MOVABLE] or found.rows
             largest = max(movable, key=lambda row: row.rows * row.channels, default=None)
             self.layer = largest.name if largest is not None else ""
-        self._later.append(lambda: self._on_pair(found.pair))
+        self._later.append(lambda: self._on_pair(found.pair, found.layer))
 
-    def _on_pair(self, pair: OrderPair | None) -> None:
-        if pair is None or pair.layer == self.layer:
+    def _on_pair(self, pair: OrderPair | None, layer: str) -> None:
+        if self.layer == (layer if pair is None else pair.layer):
             self.pair = pair
 
     def _on_checked(self, report: VerifyReport) -> None:

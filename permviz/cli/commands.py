@@ -16,7 +16,9 @@ app = typer.Typer(
 Model = Annotated[
     str,
     typer.Argument(
-        metavar="MODEL", help="A demo (digits, mobilenet_v2) or another known architecture."
+        metavar="MODEL",
+        help="A demo (digits, mobilenet_v2), another known architecture, torchvision:NAME, "
+        "timm:NAME or transformers:NAME, or module:function for one of your own.",
     ),
 ]
 Format = Annotated[str, typer.Option("--format", metavar="NAME", help="table, csv or json.")]
@@ -35,7 +37,7 @@ State = Annotated[
 @app.command()
 def explore(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="What is loaded at first.")
+        str, typer.Argument(metavar="MODEL", help="What is loaded at first, as in search.")
     ] = "digits",
     port: Annotated[
         int, typer.Option(metavar="N", min=0, max=65535, help="Port on 127.0.0.1.")
@@ -45,14 +47,16 @@ def explore(
     """Serve the explorer on this machine, with a model already loaded."""
     from permviz.app.port import check_port
     from permviz.cli.console import remarks
-    from permviz.cli.loading import check_known
+    from permviz.cli.loading import check_known, given
 
-    check_known(model)
+    own = given(model)
+    if own is None:
+        check_known(model)
     check_port(port)
     remarks().print(f"Preparing the explorer with {model} ...")
     from permviz.app.serve import serve
 
-    serve(model, port, open_browser=show)
+    serve(own or model, port, open_browser=show)
 
 
 @app.command()

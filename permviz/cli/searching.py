@@ -105,7 +105,7 @@ def _searched(session: Session, console: Console) -> bool:
 
 def _show(session: Session, advance: Advance) -> None:
     now = session.progress
-    names = sorted({group for group, _ in now.running})
+    names = sorted({search.group for search in now.running})
     what = f"Searching {names[0]}" if names else "Searching"
     advance(what, now.fraction, f"{now.done} of {now.total}, {time_left(now.seconds_left)}")
 
@@ -120,7 +120,7 @@ def _concluded(request: Request, loaded: LoadedModel, session: Session, *, whole
         table = _accuracy(request, loaded, session.graph, plan)
         output.print(accuracy_view(table))
     if request.out is not None:
-        told = _export(loaded, plan, request.out, Details(session.graph, table))
+        told = _export(loaded, plan, request.out, Details(session.graph, table, session))
         output.print(told, soft_wrap=True)
         return 0
     return 0 if whole else _INTERRUPTED

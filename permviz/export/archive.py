@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 from permviz.errors import ExportError
-from permviz.export.files import NAMES, PAGE
+from permviz.export.files import FIGURES, NAMES, PAGE
 from permviz.export.report import read_report
 
 # A fixed date makes equal exports equal archives; 1980 is the first that zip can tell.
@@ -25,8 +25,9 @@ def archive(directory: Path | str) -> io.BytesIO:
         with zipfile.ZipFile(packed, "w") as target:
             for name in NAMES:
                 _add(target, source / name, f"{source.name}/{name}")
-            if (source / PAGE).is_file():
-                _add(target, source / PAGE, f"{source.name}/{PAGE}")
+            for name in (FIGURES, PAGE):
+                if (source / name).is_file():
+                    _add(target, source / name, f"{source.name}/{name}")
     except OSError as problem:
         raise ExportError(f"{source} cannot be packed ({problem}); export again.") from problem
     packed.seek(0)

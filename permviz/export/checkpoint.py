@@ -28,6 +28,7 @@ from permviz.export.checking import (
     read_contents,
 )
 from permviz.export.files import (
+    FIGURES,
     MASKS,
     MODEL,
     NAMES,
@@ -39,6 +40,7 @@ from permviz.export.files import (
     write_tensors,
     write_text,
 )
+from permviz.export.gallery import session_gallery
 from permviz.export.layers import LayerExport, Pruned, layer_exports
 from permviz.export.replace import staged
 from permviz.export.report import ExportReport, is_export
@@ -47,6 +49,7 @@ from permviz.graph.types import ChannelGraph
 from permviz.graph.verify import VerifyReport, verify
 from permviz.models.accuracy import AccuracyTable
 from permviz.models.sparsify import eligibility, masks, plain, remainders, sparsify
+from permviz.session.session import Session
 
 __all__ = ["FORMATS", "CheckReport", "Details", "ExportReport", "check", "check_target", "export"]
 
@@ -61,10 +64,12 @@ class Details:
     Attributes:
         graph: says why layers could not be permuted.
         accuracy: of the dense, default and permuted models.
+        session: that the plan was made from, for the report's figures.
     """
 
     graph: ChannelGraph | None = None
     accuracy: AccuracyTable | None = None
+    session: Session | None = None
 
 
 def export(  # noqa: PLR0913 - each argument is one choice of the user's, none needs another
@@ -81,8 +86,9 @@ def export(  # noqa: PLR0913 - each argument is one choice of the user's, none n
     """Write the permuted and pruned model into a directory, checked by reading it back.
 
     The directory then holds ``model.safetensors`` (dense tensors containing zeros, under
-    the model's own names), ``masks.safetensors``, ``plan.json`` and ``report.json``. A
-    previous export there is replaced in one step, and is untouched if anything fails.
+    the model's own names), ``masks.safetensors``, ``plan.json`` and ``report.json``, and
+    ``figures.json`` if the search is among the details. A previous export there is replaced
+    in one step, and is untouched if anything fails.
 
     Args:
         model: the model that the plan was made for; it is not changed.
@@ -125,6 +131,7 @@ class _Draft:
     masks: Mapping[str, Tensor]
     plan: PermutationPlan
     report: ExportReport
+    figures: str
 
 
 def _draft(
@@ -152,7 +159,9 @@ def _draft(
     layers = layer_exports(model, plan, pruned, details.graph)
     kept = {name: mask.cpu().contiguous() for name, mask in masks(sparse).items()}
     report = _report(plan, importance, layers, verification, details.accuracy)
-    return _Draft(tensors, kept, plan, report)
+    session = details.session
+    figures = "" if session is None else session_gallery(session, plan).to_json()
+    return _Draft(tensors, kept, plan, report, figures)
 
 
 def _check_kept(plan: PermutationPlan, tensors: Mapping[str, Tensor]) -> None:
@@ -202,7 +211,11 @@ def _write(fresh: Path, draft: _Draft) -> ExportReport:
     write_tensors(fresh / MODEL, draft.tensors)
     write_tensors(fresh / MASKS, draft.masks)
     write_text(fresh / PLAN, draft.plan.to_json())
-    stamps = {name: stamp(fresh / name) for name in (MODEL, MASKS, PLAN)}
+    written = [MODEL, MASKS, PLAN]
+    if draft.figures:
+        write_text(fresh / FIGURES, draft.figures)
+        written.append(FIGURES)
+    stamps = {name: stamp(fresh / name) for name in written}
     report = replace(draft.report, files=stamps)
     write_text(fresh / REPORT, report.to_json())
     return report
@@ -244,7 +257,7 @@ def check_target(directory: Path | str) -> None:
         raise ExportError(
             f"{target} cannot be used ({problem.strerror}); choose another directory."
         ) from problem
-    foreign = sorted(held - {*NAMES, PAGE})
+    foreign = sorted(held - {*NAMES, FIGURES, PAGE})
     if foreign or (held and not is_export(target)):
         what = f"holds {foreign[0]!r}" if foreign else "holds files"
         raise ExportError(

@@ -20,6 +20,7 @@ MODEL = "model.safetensors"
 MASKS = "masks.safetensors"
 PLAN = "plan.json"
 REPORT = "report.json"
+FIGURES = "figures.json"  # only where the search is known that the plan came from
 PAGE = "report.html"  # what `permviz report` writes, if it writes it there
 
 NAMES = (MODEL, MASKS, PLAN, REPORT)

@@ -1,4 +1,7 @@
-"""One self-contained HTML page about an export: no script, no network, opens from disk."""
+"""One self-contained HTML page about an export: no network, opens from disk.
+
+Only what draws its figures is script, and an export without figures has none.
+"""
 
 import os
 from collections.abc import Iterable
@@ -6,7 +9,9 @@ from html import escape
 from pathlib import Path
 
 from permviz.errors import ExportError
-from permviz.export.files import PAGE
+from permviz.export.drawing import SCRIPT_POLICY, figures_html
+from permviz.export.files import FIGURES, PAGE, read_text, stamp
+from permviz.export.gallery import Gallery
 from permviz.export.layers import LayerExport
 from permviz.export.page_style import STYLE
 from permviz.export.report import ExportReport, read_report
@@ -20,7 +25,8 @@ def write_page(directory: Path | str, output: Path | str | None = None) -> Path:
     """
     source = Path(directory).expanduser().resolve()
     target = source / PAGE if output is None else Path(output).expanduser().resolve()
-    text = page(read_report(source))
+    report = read_report(source)
+    text = page(report, _gallery(source, report))
     # Written beside it first, so that a full disk leaves an older page as it was.
     fresh = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
@@ -34,7 +40,16 @@ def write_page(directory: Path | str, output: Path | str | None = None) -> Path:
     return target
 
 
-def page(report: ExportReport) -> str:
+def _gallery(source: Path, report: ExportReport) -> Gallery | None:
+    if FIGURES not in report.files:
+        return None
+    text = read_text(source / FIGURES)
+    if report.files[FIGURES] != stamp(source / FIGURES):
+        raise ExportError(f"{FIGURES} in {source} was changed after it was written; export again.")
+    return Gallery.from_json(text)
+
+
+def page(report: ExportReport, gallery: Gallery | None = None) -> str:
     """Compose the page; every text of the model or the files is escaped."""
     title = f"{report.directory.name} at {report.pattern}"
     parts = (
@@ -43,14 +58,16 @@ def page(report: ExportReport) -> str:
         _verification(report),
         _accuracy(report),
         _layers(report),
+        "" if gallery is None else figures_html(gallery),
         _provenance(report),
     )
     body = "\n".join(part for part in parts if part)
+    policy = "" if gallery is None else f"; {SCRIPT_POLICY}"
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta http-equiv="Content-Security-Policy" '
-        "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+        f"content=\"default-src 'none'; style-src 'unsafe-inline'{policy}\">\n"
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
         f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )

@@ -29,6 +29,10 @@ tbody th { font-weight: 500; } small { display: block; font-weight: 400; }
 .legend i { display: inline-block; width: 14px; height: 9px; margin: 0 4px 0 12px; }
 .legend .permuted { margin-left: 0; }
 .legend .optimum { width: 2px; height: 14px; vertical-align: middle; background: var(--ink); }
+.figure { background: #fff; border-radius: 8px; padding: 4px; }
+summary { cursor: pointer; padding: 3px 0; } .pair { display: flex; flex-wrap: wrap; gap: 16px; }
+figure { flex: 1 1 320px; margin: 0; } figcaption { color: var(--soft); font-size: 13px; }
+img { width: 100%; max-height: 420px; image-rendering: pixelated; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; }
 dd { margin: 0; font: 13px/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
 """

@@ -2,7 +2,8 @@
 
 import importlib
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
@@ -46,12 +47,19 @@ class Network:
         """
         if not self.installed:
             raise SourceError(f"{self.package} is not installed; run: pip install {_INSTALL}")
-        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-            # Building warns about the libraries' own habits.
-            warnings.simplefilter("ignore")
-            torch.manual_seed(0)  # pyright: ignore[reportUnknownMemberType] - torch leaves it untyped
+        with quietly():
             model, inputs = self.build()
             return enliven(model), inputs
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Build with the same random numbers every time, and leave the caller's alone."""
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        # Building warns about the libraries' own habits.
+        warnings.simplefilter("ignore")
+        torch.manual_seed(0)  # pyright: ignore[reportUnknownMemberType] - torch leaves it untyped
+        yield
 
 
 def networks() -> tuple[Network, ...]:

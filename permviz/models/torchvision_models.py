@@ -67,6 +67,11 @@ def build(name: str, state: Mapping[str, Tensor] | None = None) -> nn.Module:
         )
 
 
+def at_hand(name: str) -> bool:
+    """Whether trained weights are on this machine."""
+    return any(file.is_file() for file in _candidates(name))
+
+
 def weights_file(name: str) -> tuple[Path, bytes]:
     """Find the trained weights on this machine and read them, their hash checked.
 

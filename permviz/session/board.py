@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from permviz.core.trace import Improved, SearchEvent
 from permviz.search.result import SearchResult
-from permviz.session.events import Progress
+from permviz.session.events import Progress, Running
 
 Key = tuple[str, str]
 
@@ -26,6 +26,10 @@ class _Run:
         if self.budget is None:
             return 0.0
         return min(1.0, max(0.0, (now - self.since) / self.budget))
+
+    def left(self, now: float) -> float | None:
+        """Seconds of the budget that are left; None without a budget."""
+        return None if self.budget is None else max(0.0, self.budget - (now - self.since))
 
 
 class Board:
@@ -138,5 +142,5 @@ class Board:
                 fraction=fraction,
                 seconds=seconds,
                 seconds_left=seconds * (1 - fraction) / fraction if fraction > 0 else None,
-                running=tuple(self._running),
+                running=tuple(Running(*key, run.left(clock)) for key, run in self._running.items()),
             )

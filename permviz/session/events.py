@@ -55,6 +55,21 @@ SessionEvent = SearchQueued | SearchMoved | SearchDone | SearchFailed | StatusCh
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """A search that runs now.
+
+    Attributes:
+        group: what is searched.
+        strategy: what searches.
+        seconds_left: of its budget; None for a search that ends when it converges.
+    """
+
+    group: str
+    strategy: str
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far a session is.
 
@@ -64,7 +79,7 @@ class Progress:
         fraction: of the work, 0 to 1, searches weighted by their price.
         seconds: since the start, pauses included.
         seconds_left: an estimate, None while there is nothing to base it on.
-        running: (group, strategy) of the searches that run now.
+        running: the searches that run now.
     """
 
     done: int
@@ -72,4 +87,4 @@ class Progress:
     fraction: float
     seconds: float
     seconds_left: float | None
-    running: tuple[tuple[str, str], ...]
+    running: tuple[Running, ...]

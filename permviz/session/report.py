@@ -137,7 +137,7 @@ def best_order(
 
 def layer_rows(session: Session) -> tuple[LayerRow, ...]:
     """The table of results so far, in the order of execution."""
-    running = {group for group, _ in session.progress.running}
+    running = {search.group for search in session.progress.running}
     return tuple(_row(session, layer, running) for layer in session.graph.layers)
 
 

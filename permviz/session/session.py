@@ -289,6 +289,8 @@ class Session:
 
     def _finish(self, status: Status) -> None:
         self._board.end()
+        if self._owned is not None:
+            self._owned.shutdown(wait=False)  # idle threads would stay as long as the session
         if status != self._status:
             self._set_status(status)
         self._ended.set()

@@ -81,6 +81,12 @@ class ExportView(Sighted):
             color="success",
             disabled=True,
         )
+        self._page = pn.widgets.FileDownload(
+            callback=self._report,
+            filename="report.html",
+            label="Download report",
+            disabled=True,
+        )
         self._table = pn.widgets.Tabulator(
             deployability_frame(self.rows, self.pattern),
             show_index=False,
@@ -98,7 +104,7 @@ class ExportView(Sighted):
                 pn.Column(self._order, formats, width=300),
                 pn.Column(
                     self._directory,
-                    pn.Row(self._export, self._verify, self._download),
+                    pn.Row(self._export, self._verify, self._download, self._page),
                     sizing_mode="stretch_width",
                 ),
                 sizing_mode="stretch_width",
@@ -131,12 +137,16 @@ class ExportView(Sighted):
     def _hand_out(self) -> None:
         self._export.disabled = self.busy
         nothing = self.packed is None or self.busy
-        self._verify.disabled = self._download.disabled = nothing
+        self._verify.disabled = self._download.disabled = self._page.disabled = nothing
         if self.packed is not None:
-            self._download.filename = f"{self.packed.report.directory.name}.zip"
+            name = self.packed.report.directory.name
+            self._download.filename, self._page.filename = f"{name}.zip", f"{name}.html"
 
     def _archive(self) -> io.BytesIO:
         return io.BytesIO(b"" if self.packed is None else self.packed.archive)
+
+    def _report(self) -> io.BytesIO:
+        return io.BytesIO(b"" if self.packed is None else self.packed.page)
 
 
 def export_sentence(packed: Any, *, busy: bool) -> str:

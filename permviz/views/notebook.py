@@ -1,13 +1,45 @@
-"""What a notebook needs before it can show a view."""
+"""What has to be set up before a view can be shown, in a notebook or on a served page."""
 
-from functools import cache
+import builtins
 
 import panel as pn
+from bokeh.models import ImportedStyleSheet, InlineStyleSheet
+from panel import reactive
+from panel.io.resources import CDN_DIST, DIST_DIR, LOCAL_DIST
+from panel.theme import base as theme
 
-EXTENSIONS = ("tabulator",)
+EXTENSIONS = ("tabulator", "filedropper")
+"""The parts of Panel that views use; a page lacks those that it did not name itself."""
+
+_loaded = False
 
 
-@cache
 def load() -> None:
-    """Load Panel's extension once; the browser's part comes with the notebook, not the network."""
-    pn.extension(*EXTENSIONS, inline=True)
+    """Load Panel's extension; in a notebook once, with the browser's part in the notebook itself.
+
+    A served page names its extensions at every visit, or the second one would be blank.
+    """
+    global _loaded  # noqa: PLW0603 - a kernel has one notebook, and sends it some megabytes
+    served = pn.state.curdoc is not None
+    if _loaded and not served:
+        return
+    pn.extension(*EXTENSIONS, notifications=served, inline=True)
+    if not served and hasattr(builtins, "__IPYTHON__"):
+        _loaded = True
+        # Panel fills in the style sheets of what a cell shows at first; what a view adds later
+        # would refer to a server far away.
+        for module in (reactive, theme):
+            vars(module)["ImportedStyleSheet"] = _StyleSheet
+
+
+class _StyleSheet:
+    """A style sheet of Panel's with its content instead of its address."""
+
+    def __new__(cls, url: str) -> ImportedStyleSheet | InlineStyleSheet:  # pyright: ignore[reportInconsistentConstructor]
+        name = url.partition("?")[0].removeprefix(CDN_DIST).removeprefix(LOCAL_DIST)
+        file = DIST_DIR / name
+        if not file.is_file():
+            return ImportedStyleSheet(url=url)
+        sheet = InlineStyleSheet(css=file.read_text(encoding="utf-8"))
+        vars(sheet)["url"] = url  # by which Panel knows it again
+        return sheet

@@ -145,4 +145,20 @@ def progress_sentence(progress: Progress | None, status: str) -> str:
     left = progress.seconds_left
     if status in {"running", "paused"} and left is not None:
         text += f", about {left:.0f} s left"
-    return escape(text)
+    return "<br>".join(escape(line) for line in (text, *_searches(progress, status)))
+
+
+def _searches(progress: Progress, status: str) -> list[str]:
+    """A line for each search that runs, and what waits behind them."""
+    if status not in {"running", "paused"}:
+        return []
+    lines = [
+        f"{search.group} by {search.strategy}" + _left(search.seconds_left)
+        for search in progress.running
+    ]
+    waiting = progress.total - progress.done - len(progress.running)
+    return [*lines, f"{waiting} more wait"] if waiting > 0 else lines
+
+
+def _left(seconds: float | None) -> str:
+    return ", until it converges" if seconds is None else f", at most {seconds:.1f} s more"

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import panel as pn
 import pytest
 
-from permviz.app.controls import Controls
-from permviz.app.shell import EXTENSIONS
+from permviz.app.controls import Controls, _about
+from permviz.views.notebook import EXTENSIONS
 
 pn.extension(*EXTENSIONS)
 
@@ -64,3 +66,17 @@ def test_upload_goes_to_the_chosen_architecture(state, flow, settle):
     settle(state, lambda it: it.uploaded)
     assert flow.uploads == [("small", b"good", "weights.pt")]
     assert dropper.value == {}
+
+
+def test_a_model_of_a_library_is_asked_for_by_its_name(state, widgets, settle):
+    field = widgets("Its library and name")
+    field.value = " torchvision:resnet18 "
+    settle(state, lambda it: it.notice is not None)
+    assert "'torchvision:resnet18'" in state.notice.text
+    assert field.value == ""
+
+
+def test_random_weights_stand_out(opened):
+    assert not _about(opened).startswith("<b>")
+    loaded = replace(opened.loaded, trained=False)
+    assert _about(replace(opened, loaded=loaded)).startswith("<b>A small network.")

@@ -1,11 +1,15 @@
+from typing import get_args
+
 import panel as pn
 import pytest
 
 from permviz.app.explore import explore
-from permviz.app.page import Page
-from permviz.app.shell import EXTENSIONS, build
-from permviz.app.values import BEST, CHOSEN, TABS
+from permviz.app.page import Page, _standing
+from permviz.app.shell import _take_what_fits, build
+from permviz.app.values import BEST, CHOSEN, TABS, Task
 from permviz.errors import SourceError
+from permviz.session.events import Status
+from permviz.views.notebook import EXTENSIONS
 
 pn.extension(*EXTENSIONS)
 
@@ -84,3 +88,27 @@ def test_module_of_ones_own_is_analysed(opened, settle):
 def test_module_without_inputs_is_refused(opened):
     with pytest.raises(SourceError, match="example_inputs"):
         explore(opened.loaded.model)
+
+
+def test_of_a_link_is_taken_what_is_possible(state):
+    _take_what_fits(state, {"tab": "Nonsense", "seed": -1, "layer": "4", "strategies": 3})
+    assert (state.tab, state.seed, state.layer) == ("Layers", 0, "4")
+    assert state.strategies == ["osg(stripes=2)", "channel_swap()"]
+    assert state.notice.level == "warning"
+    assert state.notice.number == 3
+
+
+def test_every_state_of_the_page_says_what_to_do_next(opened):
+    assert "No model is loaded" in _standing(None, "empty", ())
+    loading = (Task("open", "capturing a<b", 0.25),)
+    assert _standing(None, "empty", loading).endswith("capturing a&lt;b (25%) ...")
+    told = {status: _standing(opened, status, ()) for status in get_args(Status)}
+    assert {status for status, text in told.items() if not text} == {"running", "paused"}
+    assert len(set(told.values())) == len(told) - 1
+
+
+def test_the_page_says_where_it_stands(page, settle):
+    (line,) = [pane for pane in page.main if isinstance(pane, pn.pane.HTML)]
+    page.state.load()
+    settle(page.state, lambda it: it.status == "ready" and not it.tasks)
+    assert line.object.startswith("<b>Ready.</b>")

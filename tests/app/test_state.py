@@ -33,6 +33,24 @@ def test_model_in_memory_is_shown_before_anything_runs(state, flow, opened):
     assert state.layer == "2"
 
 
+def test_layer_that_the_page_picks_itself_keeps_its_heatmaps(state, flow, opened, settle):
+    flow.remembered = opened
+    state.begin()
+    settle(state, lambda it: it.pair is not None)
+    settle(state, lambda it: not it._later and not it.tasks)
+    assert state.pair.layer == state.layer == "2"
+
+
+def test_a_link_to_an_unknown_strategy_leaves_the_model_to_be_searched(state, flow, opened, settle):
+    flow.remembered, state.strategies = opened, ["nonesuch"]
+    state.begin()
+    assert "nonesuch" in state.notice.text
+    assert state.opened is opened
+    state.strategies = ["osg"]
+    state.start()
+    settle(state, lambda it: it.status == "finished")
+
+
 def test_layer_of_a_link_is_kept(state, settle):
     state.layer = "4"
     state.load()

@@ -15,6 +15,8 @@ ASKED = "?" + urllib.parse.urlencode(
 # How many points each figure with markers has; a table has shapes too, but paints nothing.
 POINTS = """models.filter(m => m.type == 'ColumnDataSource' && m.data.shape && m.data.paint?.length)
     .map(m => m.data.paint.length).sort()"""
+CURVES = """models.filter(m => m.type == 'GlyphRenderer')
+    .filter(m => m.data_source.data.efficacy?.length > 1).map(m => m.name)"""
 
 
 def test_strategies_are_compared_layer_by_layer_and_the_choice_is_exported(visit, tmp_path):
@@ -37,6 +39,8 @@ def test_strategies_are_compared_layer_by_layer_and_the_choice_is_exported(visit
     by_hand = {line["layer"] for line in table if line["in use"] == "channel_swap"}
     assert {LAYER, SHARING} <= by_hand
 
+    page.tab("Layer")
+    page.until(f"{json.dumps(STRATEGIES)}.every(name => ({CURVES}).includes(name))")
     plan = exported_plan(page, tmp_path)
     used = {name: group["strategy"] for name, group in plan["groups"].items()}
     assert used[LAYER] == "channel_swap"

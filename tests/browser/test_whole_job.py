@@ -6,7 +6,9 @@ import urllib.parse
 import zipfile
 from pathlib import Path
 
-STRATEGIES = ["channel_swap(escapes=1000000)", "osg(stripes=2, escapes=1000000)"]
+import pytest
+
+STRATEGIES = ["channel_swap(escapes=1000000)", "osg(escapes=1000000)"]
 # The group of this layer is searched first and longest.
 LAYER = "blocks.3.excite.reduce"
 ASKED = "?" + urllib.parse.urlencode(
@@ -16,8 +18,13 @@ ASKED = "?" + urllib.parse.urlencode(
 TITLES = """models.filter(m => m.type == 'Figure' && m.title?.text)
     .filter(m => Bokeh.index.find_one_by_id(m.id)).map(m => m.title.text).sort()"""
 # How far each curve reaches: its points, and its last second.
+# No other layer reads the channels of this one, so that its curve is its own.
+ALONE = "classifier"
 REACH = """models.filter(m => m.type == 'ColumnDataSource' && m.data.efficacy?.length)
     .map(m => m.data.efficacy.length + m.data.seconds[m.data.seconds.length - 1])"""
+CURVES = """Object.fromEntries(models
+    .filter(m => m.type == 'GlyphRenderer' && m.data_source.data.efficacy?.length > 1)
+    .map(m => [m.name, Array.from(m.data_source.data.efficacy)]))"""
 
 
 def test_from_a_trained_model_to_a_checked_download(visit, tmp_path):
@@ -29,6 +36,7 @@ def test_from_a_trained_model_to_a_checked_download(visit, tmp_path):
 
     search(second)
     follow_a_layer(second)
+    curves = curves_of_a_layer(second)
     archive = export(second, tmp_path)
 
     with zipfile.ZipFile(archive) as packed:
@@ -48,6 +56,7 @@ def test_from_a_trained_model_to_a_checked_download(visit, tmp_path):
     assert facts["float32"] <= 1e-5
     assert facts["float64"] <= 1e-10
     assert facts["spoiled_is_caught"]
+    assert curves[facts["strategy"]][-1] == pytest.approx(facts["classifier"], abs=1e-3)
 
 
 def search(visit):
@@ -76,6 +85,26 @@ def follow_a_layer(visit):
     visit.until(f"JSON.stringify({TITLES}) == {json.dumps(_compact(expected))}")
 
 
+def curves_of_a_layer(visit):
+    """When the search is over: they never fall, and end where the table says."""
+    visit.see(re.compile(r"^finished: "))
+    visit.see("passed")
+    visit.tab("Layers")
+    row = visit.page.locator(".tabulator-row", has_text=ALONE)
+    row.locator("[tabulator-field=layer]").click()
+    visit.page.wait_for_url(re.compile(f"layer={ALONE}"))
+    cells = [row.locator(f'[tabulator-field="{text}"]') for text in STRATEGIES]
+    told = [float(cell.inner_text().strip(" %")) for cell in cells]
+    visit.tab("Layer")
+    visit.until(f"{TITLES}.includes('{ALONE}: permuted')")
+    visit.page.wait_for_function("Bokeh.documents[0].is_idle")
+    curves = visit.until(f"{json.dumps(STRATEGIES)}.every(name => ({CURVES})[name]) && {CURVES}")
+    for text, efficacy in zip(STRATEGIES, told, strict=True):
+        assert curves[text] == sorted(curves[text])
+        assert curves[text][-1] == pytest.approx(efficacy, abs=0.01)
+    return curves
+
+
 def _compact(value):
     """JSON as JavaScript writes it."""
     return json.dumps(value, separators=(",", ":"))
@@ -83,8 +112,6 @@ def _compact(value):
 
 def export(visit, folder):
     """Wait for the search, export, and download what was checked."""
-    visit.see(re.compile(r"^finished: "))
-    visit.see("passed")
     visit.tab("Export")
     visit.button("Export and check").click()
     visit.see("Checked.")

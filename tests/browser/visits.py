@@ -41,7 +41,7 @@ PANEL = [
     *("-m", "panel", "serve"),
     *(str(ROOT / "apps" / "explorer.py"), str(Path(__file__).parent / "wide.py")),
     *("--liveness", "--warm"),
-    *("--unused-session-lifetime", "30000", "--check-unused-sessions", "500"),
+    *("--unused-session-lifetime", "15000", "--check-unused-sessions", "500"),
 ]
 # What `make explore` runs.
 COMMAND = ["-m", "permviz", "explore", "digits", "--no-open"]
@@ -118,9 +118,12 @@ def browsing():
 
 
 class Visit:
-    """A browser tab on a served page, with what went wrong in it."""
+    """A browser tab on a served page, with what went wrong in it.
 
-    def __init__(self, browser, url):
+    It is there when an element is, or, without one, when all Bokeh models are drawn.
+    """
+
+    def __init__(self, browser, url, ready=None):
         self.context = browser.new_context(viewport={"width": 1280, "height": 800})
         self.page = self.context.new_page()
         self.page.set_default_timeout(60_000)
@@ -131,7 +134,10 @@ class Visit:
         self.page.on("request", self._request)
         self.page.on("websocket", lambda ws: ws.on("framereceived", self._frame))
         self.page.goto(url)
-        self.page.wait_for_function("window.Bokeh?.documents?.[0]?.is_idle", timeout=60_000)
+        if ready is not None:
+            self.page.locator(ready).wait_for()
+        else:
+            self.page.wait_for_function("window.Bokeh?.documents?.[0]?.is_idle", timeout=60_000)
 
     def _console(self, message):
         if message.type == "error":

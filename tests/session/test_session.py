@@ -148,8 +148,10 @@ def test_progress_grows_while_a_search_spends_its_budget(monkeypatch):
     clock[0] += 4
     assert board.progress.fraction == pytest.approx(0.3)
     assert board.progress.seconds_left == pytest.approx(4 / 0.3 * 0.7)
+    assert [search.seconds_left for search in board.progress.running] == [pytest.approx(6)]
     board.pause()
     clock[0] += 100
+    assert [search.seconds_left for search in board.progress.running] == [pytest.approx(6)]
     assert board.progress.fraction == pytest.approx(0.3)
     board.resume()
     clock[0] += 1
@@ -158,6 +160,7 @@ def test_progress_grows_while_a_search_spends_its_budget(monkeypatch):
     assert board.progress.fraction == pytest.approx(0.75)
     board.run(("h", "s"))
     clock[0] += 50
+    assert [search.seconds_left for search in board.progress.running] == [None]
     assert board.progress.fraction == pytest.approx(0.75)
 
 

@@ -1,6 +1,6 @@
 from types import SimpleNamespace
 
-from permviz.session.events import Progress
+from permviz.session.events import Progress, Running
 from permviz.session.report import ModelTotals
 from permviz.views.summary import SummaryView
 from permviz.views.words import layer_sentence, legend_html, progress_sentence, summary_html
@@ -76,10 +76,15 @@ def test_layer_sentence_counts_what_moved_and_escapes(rows, pair, row):
     assert "<script>" not in layer_sentence([hostile], "<script>", None)
 
 
-def test_progress_is_told_with_the_time_left_while_it_runs():
-    progress = Progress(done=2, total=8, fraction=0.25, seconds=3.0, seconds_left=9.2, running=())
+def test_progress_is_told_with_the_time_left_in_all_and_by_search():
+    running = (Running("a<b", "osg", 1.24), Running("c", "channel_swap", None))
+    progress = Progress(2, 8, 0.25, seconds=3.0, seconds_left=9.2, running=running)
     assert progress_sentence(None, "empty") == "No search yet."
-    assert progress_sentence(progress, "running").endswith("about 9 s left")
+    told = progress_sentence(progress, "running").split("<br>")
+    assert told[0].endswith("2 of 8 searches, 3.0 s, about 9 s left")
+    assert told[1] == "a&lt;b by osg, at most 1.2 s more"
+    assert told[2] == "c by channel_swap, until it converges"
+    assert told[3:] == ["4 more wait"]
     assert progress_sentence(progress, "finished") == "finished: 2 of 8 searches, 3.0 s"
 
 

@@ -1,0 +1,111 @@
+"""A notebook in JupyterLab: what its cells show is alive."""
+
+import http.client
+import os
+import re
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from tests.browser.visits import ROOT, TICK, Visit, free_port
+
+LAYERS = """digits = pv.load_model("digits")
+graph = pv.analyze(digits.model, digits.example_inputs)
+session = pv.Session(graph, pv.SearchSettings(("osg",)))
+pv.views.Layers(session)"""
+CELLS = ("import permviz as pv\npv.explore()", LAYERS, "session.start(); session.wait()")
+PRIVATE = ("CONFIG", "DATA", "RUNTIME")
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """The address of a JupyterLab with a notebook in it, which knows nothing of the user's."""
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    book.metadata["kernelspec"] = {
+        "name": "python3",
+        "display_name": "Python",
+        "language": "python",
+    }
+    notebooks = tmp_path / "notebooks"
+    notebooks.mkdir()
+    nbformat.write(book, notebooks / "book.ipynb")
+    port = free_port()
+    own = {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in PRIVATE}
+    own |= {f"JUPYTERLAB_{name}_DIR": str(tmp_path / name) for name in ("SETTINGS", "WORKSPACES")}
+    arguments = [
+        *("-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
+        *(f"--port={port}", f"--ServerApp.root_dir={notebooks}", "--IdentityProvider.token="),
+        *("--LabApp.news_url=None", "--LabApp.extension_manager=readonly"),
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+    log = tmp_path / "lab.log"
+    with log.open("w") as said:
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            env=os.environ | own | {"PYTHONPATH": str(ROOT), "IPYTHONDIR": str(tmp_path / "IPY")},
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            wait_for(port, process, log)
+            yield f"http://127.0.0.1:{port}/lab/tree/book.ipynb"
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def wait_for(port, process, log):
+    while process.poll() is None:
+        asked = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            asked.request("GET", "/api")
+            asked.getresponse()
+        except (OSError, http.client.HTTPException):
+            TICK.wait(0.1)
+        else:
+            return
+        finally:
+            asked.close()
+    pytest.fail(f"JupyterLab did not start:\n{log.read_text()}")
+
+
+def test_12_a_click_in_jupyterlab_changes_a_live_view(lab, browser):
+    visit = Visit(browser, lab, ready=".jp-Notebook")
+    page = visit.page
+    page.get_by_text("| Idle").wait_for()
+    page.locator(".jp-Cell").first.click()
+    for _ in CELLS:
+        page.keyboard.press("Shift+Enter")
+    explorer, layers = (page.locator(".jp-Cell").nth(place) for place in (0, 1))
+    a_row_is_picked_in_the_explorer(explorer)
+    a_search_is_started_in_the_explorer(explorer)
+    layers.locator(".tabulator-row", has_text="permuted").first.wait_for()
+    a_row_is_picked(layers, "blocks.1.expand")
+    visit.shoot("jupyter")
+    visit.close()
+    assert visit.wrong == []
+
+
+def a_row_is_picked(cell, layer):
+    named = cell.locator(".tabulator-cell[tabulator-field=layer]", has_text=layer)
+    named.click()
+    cell.locator(".tabulator-selected").filter(has=named).wait_for()
+
+
+def a_row_is_picked_in_the_explorer(cell):
+    """Another view than the table tells of it."""
+    a_row_is_picked(cell, "blocks.0.expand")
+    cell.locator(".bk-tab").get_by_text("Layer", exact=True).click()
+    cell.get_by_text(re.compile(r"conv2d 128 x 32 x 1 x 1")).wait_for()
+
+
+def a_search_is_started_in_the_explorer(cell):
+    # Its name is also a part of "Restart", in JupyterLab's own menus.
+    budget = cell.get_by_label("Seconds a strategy")
+    budget.fill("1")
+    budget.press("Tab")
+    cell.get_by_role("button", name="Start", exact=True).click()
+    cell.get_by_text(re.compile("^finished: ")).wait_for()
+    cell.get_by_text("passed").wait_for()
