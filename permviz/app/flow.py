@@ -24,6 +24,7 @@ from permviz.graph.types import ChannelGraph
 from permviz.graph.verify import VerifyReport, verify
 from permviz.kernels import warm
 from permviz.models.accuracy import AccuracyTable, accuracy_table
+from permviz.models.importance import unit
 from permviz.models.sources import LoadedModel, load_model, load_state
 from permviz.session.comparison import Comparison, comparison
 from permviz.session.plan import session_plan
@@ -34,6 +35,7 @@ from permviz.session.report import (
     layer_order,
     layer_rows,
     layer_scores,
+    layer_weights,
     model_totals,
 )
 from permviz.session.session import Session
@@ -148,7 +150,9 @@ class Flow:
             scores=layer_scores(session, layer),
             order=layer_order(session, layer, strategy),
             pattern=session.settings.nm,
-        )
+            weights=layer_weights(session, layer),
+            unit=unit(session.settings.importance),
+        ).prepared()
 
     def replay(self, session: Session, layer: str, strategy: str | None) -> Replay:
         """A layer's search, to be watched again."""

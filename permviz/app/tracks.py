@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from permviz.core.score import efficacy_percent
-from permviz.core.trace import Finished, Improved, SearchEvent, Started
-from permviz.figures.curves import Track
+from permviz.core.trace import Bounded, Finished, Improved, SearchEvent, Started
+from permviz.figures.curves import OPTIMUM, Track
 from permviz.session.events import SearchMoved, SessionEvent
 
 
@@ -46,6 +46,7 @@ class _Recorder:
         self._iterations = array("q")
         self._efficacies = array("d")
         self._now = (0.0, 0)
+        self._bound = OPTIMUM
         self._finished = False
 
     def add(self, event: SearchEvent) -> None:
@@ -53,6 +54,8 @@ class _Recorder:
             self._started = event
         elif isinstance(event, Improved):
             self._improve(event)
+        elif isinstance(event, Bounded):
+            self._bound = self._efficacy(event.bound)
         elif isinstance(event, Finished):
             self._finish(event)
 
@@ -64,13 +67,17 @@ class _Recorder:
             seconds_now=self._now[0],
             iterations_now=self._now[1],
             finished=self._finished,
+            bound=self._bound,
         )
 
-    def _improve(self, event: Improved) -> None:
+    def _efficacy(self, retained: float) -> float:
         start = self._started
+        return efficacy_percent(start.baseline, retained, start.row_optimum)
+
+    def _improve(self, event: Improved) -> None:
         self._seconds.append(event.seconds)
         self._iterations.append(event.iteration)
-        self._efficacies.append(efficacy_percent(start.baseline, event.retained, start.row_optimum))
+        self._efficacies.append(self._efficacy(event.retained))
         self._now = (event.seconds, event.iteration)
 
     def _finish(self, event: Finished) -> None:

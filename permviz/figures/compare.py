@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from permviz.figures.palette import HEAT, strategy_colors, strategy_markers
+from permviz.figures.tabular import Columns
 from permviz.session.comparison import ComparedLayer, Comparison
 
 _MOST_NAMES = 60
@@ -46,6 +47,23 @@ class CompareInfo:
     common: int
     mean_used: float
     selected: int | None
+
+    @property
+    def table(self) -> Columns:
+        """One line a strategy on a layer that it has searched."""
+        places = [
+            (row, place)
+            for row in range(len(self.strategies))
+            for place in range(len(self.layers))
+            if np.isfinite(self.efficacies[row, place])
+        ]
+        return {
+            "strategy": [self.strategies[row] for row, _ in places],
+            "layer": [self.layers[place] for _, place in places],
+            "efficacy_percent": [float(self.efficacies[at]) for at in places],
+            "best_on_the_layer": [int(self.winners[place] == row) for row, place in places],
+            "in_use": [int(self.used[place] == row) for row, place in places],
+        }
 
 
 def compare_info(
@@ -138,7 +156,7 @@ def _cells(info: CompareInfo) -> hv.Rectangles:
         line_alpha=0,
         colorbar=True,
         colorbar_opts={"width": 10, "padding": 4},
-        clabel=" ",
+        clabel="%",
         tools=["hover", "tap"],
         nonselection_alpha=1.0,
         hover_tooltips=[

@@ -1,19 +1,26 @@
 """Efficacy of each strategy on one channel group, over seconds or over iterations."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import holoviews as hv
 import numpy as np
 from numpy.typing import NDArray
 
+from permviz.core.score import efficacy_percent
 from permviz.core.trace import SearchTrace
-from permviz.figures.palette import strategy_colors, strategy_dashes
+from permviz.figures.palette import DEFAULT, strategy_colors, strategy_dashes
+from permviz.figures.tabular import Columns
 
 Clock = Literal["seconds", "iterations"]
 
 MOST_POINTS = 400
+OPTIMUM = 100.0
+"""Efficacy of the row optimum, in percent, by the definition of efficacy."""
+
+_LONGEST_NAME = 24
+_MOST_DECADES = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +34,7 @@ class Track:
         seconds_now: searching time until now.
         iterations_now: steps taken until now.
         finished: whether the search has ended.
+        bound: efficacy in percent that is proved to be out of reach of any order.
     """
 
     seconds: NDArray[np.float64] = field(repr=False)
@@ -35,11 +43,13 @@ class Track:
     seconds_now: float
     iterations_now: int
     finished: bool
+    bound: float = OPTIMUM
 
 
 def trace_track(trace: SearchTrace) -> Track:
     """The track of a search that has ended."""
-    steps = trace.improvements
+    steps, start = trace.improvements, trace.started
+    bound = trace.bounds[-1].bound if trace.bounds else start.row_optimum
     return Track(
         seconds=np.array([step.seconds for step in steps], dtype=np.float64),
         iterations=np.array([step.iteration for step in steps], dtype=np.int64),
@@ -47,6 +57,7 @@ def trace_track(trace: SearchTrace) -> Track:
         seconds_now=trace.finished.seconds,
         iterations_now=trace.finished.iteration,
         finished=True,
+        bound=efficacy_percent(start.baseline, bound, start.row_optimum),
     )
 
 
@@ -74,20 +85,87 @@ class CurveInfo:
     Attributes:
         lines: one for each strategy, in the order of the search.
         clock: ``seconds`` or ``iterations``.
+        log: whether time is drawn by its logarithm; curves then begin where the first of
+            them has improved, and not at 0.
+        bound: least efficacy in percent that is proved to be out of reach; the row optimum
+            where nothing better is proved.
+        whole: whether the axis reaches up to the row optimum.
     """
 
     lines: tuple[CurveLine, ...]
     clock: Clock
+    log: bool
+    bound: float
+    whole: bool
+
+    @property
+    def bounded(self) -> bool:
+        """Whether less than the row optimum is proved to be out of reach."""
+        return self.bound < OPTIMUM
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Where the time axis begins and ends."""
+        first = min((float(line.x[0]) for line in self.lines), default=0.0)
+        last = max((float(line.x[-1]) for line in self.lines), default=1.0)
+        return first, last if last > first else first + 1.0
+
+    @property
+    def ticks(self) -> list[float] | None:
+        """Where a logarithmic axis is marked; None for any other, which marks itself."""
+        if not self.log:
+            return None
+        first, last = self.span
+        decades = np.arange(np.floor(np.log10(first)), np.ceil(np.log10(last)) + 1)
+        fine = [1, 2, 5] if decades.size <= _MOST_DECADES else [1]
+        marks = np.multiply.outer(10.0**decades, fine).ravel()
+        return [float(mark) for mark in marks if first <= mark <= last]
+
+    @property
+    def table(self) -> Columns:
+        """One line a point of a curve, and one for each of the two limits."""
+        lines = self.lines
+        names = [line.strategy for line in lines for _ in line.x]
+        return {
+            "curve": [*names, "row optimum", "upper bound"],
+            self.clock: [*_joined([line.x for line in lines]).tolist(), "", ""],
+            "efficacy_percent": [
+                *_joined([line.efficacy for line in lines]).tolist(),
+                OPTIMUM,
+                self.bound,
+            ],
+        }
 
 
-def curve_info(tracks: Mapping[str, Track], clock: Clock = "seconds") -> CurveInfo:
+def _joined(parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    return np.concatenate([np.empty(0), *parts])
+
+
+def curve_info(
+    tracks: Mapping[str, Track],
+    clock: Clock = "seconds",
+    *,
+    log: bool = False,
+    whole: bool = True,
+) -> CurveInfo:
     """Compute step curves: they start at 0, and reach to now when nothing improves.
 
     Long tracks are thinned to `MOST_POINTS`; first and last points always stay.
+
+    Args:
+        tracks: how far each strategy has come.
+        clock: what they are drawn over.
+        log: whether time is drawn by its logarithm.
+        whole: whether the axis reaches up to the row optimum, or to the curves only.
     """
-    return CurveInfo(
-        tuple(_line(strategy, track, clock) for strategy, track in tracks.items()), clock
-    )
+    by_seconds = clock == "seconds"
+    times = [track.seconds if by_seconds else track.iterations for track in tracks.values()]
+    lines = [_line(strategy, track, clock) for strategy, track in tracks.items()]
+    if log:
+        start = _beginning([*times, *(line.x for line in lines)])
+        lines = [_begun(line, start) for line in lines]
+    bound = min((track.bound for track in tracks.values()), default=OPTIMUM)
+    return CurveInfo(tuple(lines), clock, log, bound, whole)
 
 
 def _line(strategy: str, track: Track, clock: Clock) -> CurveLine:
@@ -98,6 +176,16 @@ def _line(strategy: str, track: Track, clock: Clock) -> CurveLine:
     y = np.concatenate([[0.0], track.efficacies, [_last(track.efficacies)]])
     shown = _thinned(x.size)
     return CurveLine(strategy, x[shown], y[shown], track.finished)
+
+
+def _beginning(times: Sequence[NDArray[Any]]) -> float:
+    """A time on a logarithmic axis before which nothing happened: half the first one."""
+    known: NDArray[np.float64] = np.concatenate([np.empty(0), *times])
+    return float(known[known > 0].min()) / 2 if (known > 0).any() else 1.0
+
+
+def _begun(line: CurveLine, start: float) -> CurveLine:
+    return CurveLine(line.strategy, np.maximum(line.x, start), line.efficacy, line.finished)
 
 
 def _last(values: NDArray[np.float64]) -> float:
@@ -111,27 +199,65 @@ def _thinned(points: int) -> NDArray[np.int64]:
 
 
 def curve_plot(info: CurveInfo) -> hv.Overlay:
-    """Draw the curves as steps, one colour and line style a strategy."""
+    """Draw the curves as steps, one colour and line style a strategy, below their limits."""
     names = [line.strategy for line in info.lines]
     colors, dashes = strategy_colors(names), strategy_dashes(names)
     curves = [
-        hv.Curve((line.x, line.efficacy), info.clock, "efficacy", label=line.strategy)
-        for line in info.lines
+        _curve(line, info, colors[line.strategy], dashes[line.strategy]) for line in info.lines
     ]
-    for curve in curves:
-        curve.opts(
-            color=colors[curve.label],
-            line_dash=dashes[curve.label],
-            line_width=2.5,
-            interpolation="steps-post",
-            # Only what elements say of it makes the axes follow the data.
-            framewise=True,
-            tools=["hover"],
-        )
-    overlay = hv.Overlay(curves)
+    overlay = hv.Overlay([*curves, *_limits(info)])
     overlay.opts(
         xlabel=info.clock,
         ylabel="efficacy in %",
-        legend_position="bottom_right",
+        logx=info.log,
+        **({} if info.ticks is None else {"xticks": [(at, f"{at:g}") for at in info.ticks]}),
+        legend_position="right",
+        xlim=info.span,
+        ylim=_heights(info),
     )
     return overlay
+
+
+def _curve(line: CurveLine, info: CurveInfo, color: str, dash: str) -> hv.Curve:
+    drawn = hv.Curve(
+        (line.x, line.efficacy), info.clock, "efficacy", label=_shortened(line.strategy)
+    )
+    drawn.opts(
+        color=color,
+        line_dash=dash,
+        line_width=2.5,
+        interpolation="steps-post",
+        # Only what elements say of it makes the axes follow the data.
+        framewise=True,
+        tools=["hover"],
+        hover_tooltips=[
+            ("", line.strategy),
+            (info.clock, f"@{info.clock}{{0.[000]}}"),
+            ("efficacy", "@efficacy{0.00} %"),
+        ],
+    )
+    return drawn
+
+
+def _shortened(name: str) -> str:
+    """A name that leaves room for the curves beside the legend."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+
+
+def _limits(info: CurveInfo) -> list[hv.Curve]:
+    """Two level lines; nobody needs the upper one where the axis ends below it."""
+    first, last = info.span
+    known = [("upper bound", info.bound, "dashed")] if info.bounded else []
+    lines = []
+    for name, level, dash in [("row optimum", OPTIMUM, "solid"), *known]:
+        line = hv.Curve(([first, last], [level, level]), "from", "level", label=name)
+        line.opts(color=DEFAULT, line_width=1.5, line_dash=dash, framewise=True)
+        lines.append(line)
+    return lines
+
+
+def _heights(info: CurveInfo) -> tuple[float, float]:
+    least = min((float(line.efficacy.min()) for line in info.lines), default=0.0)
+    most = max((float(line.efficacy.max()) for line in info.lines), default=0.0)
+    top = OPTIMUM * 1.05 if info.whole else max(most * 1.08, 1.0)
+    return min(0.0, least) - 0.02 * top, top

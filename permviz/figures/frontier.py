@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from permviz.figures.compare import efficacy_matrix, weighted_mean
 from permviz.figures.palette import strategy_colors, strategy_markers
+from permviz.figures.tabular import Columns
 from permviz.session.comparison import Comparison
 
 _LEAST_SECONDS = 1e-4
@@ -32,6 +33,16 @@ class FrontierInfo:
     frontier: tuple[int, ...]
     palette: tuple[str, ...]
     scope: str
+
+    @property
+    def table(self) -> Columns:
+        """One line a strategy."""
+        return {
+            "strategy": self.strategies,
+            "seconds": self.seconds,
+            "efficacy_percent": self.efficacies,
+            "on_the_frontier": [int(place in self.frontier) for place in range(len(self.seconds))],
+        }
 
 
 def frontier_info(found: Comparison, layer: str = "") -> FrontierInfo:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import holoviews as hv
 
 from permviz.figures.palette import DEFAULT, strategy_colors
+from permviz.figures.tabular import Columns
 from permviz.graph.types import ChannelGraph, ChannelGroup, Layer
 
 _NODE = -0.9
@@ -87,6 +88,19 @@ class GroupsInfo:
             return frozenset()
         node = self.nodes[self.selected]
         return frozenset((*node.reads, *node.writes))
+
+    @property
+    def table(self) -> Columns:
+        """One line a layer."""
+        sizes = {lane.name: lane.channels for lane in self.lanes}
+        return {
+            "layer": [node.name for node in self.nodes],
+            "reads": [" ".join(node.reads) for node in self.nodes],
+            "writes": [" ".join(node.writes) for node in self.nodes],
+            "channels_read": [sum(sizes.get(name, 0) for name in one.reads) for one in self.nodes],
+            "frozen_by": [node.op for node in self.nodes],
+            "reason": [node.frozen for node in self.nodes],
+        }
 
 
 def groups_info(graph: ChannelGraph, selected: str = "") -> GroupsInfo:

@@ -1,32 +1,39 @@
-"""A layer's scores as an image: max-pooled when far, true values and masks when near.
+"""A layer's weights as an image: pooled when far, true values and masks when near.
 
 What is sent is one byte a pixel and at most `SIDE` pixels a side, whatever the layer's
-size. Pooling by maximum keeps single large weights visible. A window of at most
-`NEAR_CELLS` entries also carries each entry's value, its original channel and whether
-the pattern keeps it.
+size. Pooling by the strongest entry keeps single large weights visible. A window of at most
+`NEAR_CELLS` entries also carries each entry's weight, its original channel and whether the
+pattern keeps it.
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-import holoviews as hv
 import numpy as np
-from bokeh.models import CustomJSHover, FixedTicker
 from numpy.typing import NDArray
 
 from permviz.core.pattern import NMPattern
 from permviz.core.score import Scores, mask
 from permviz.errors import PermutationError
-from permviz.figures.palette import DIVERGING, HEAT
+from permviz.figures import shading
+from permviz.figures.pair import OrderPair
+from permviz.figures.tabular import Columns
 
-Kind = Literal["magnitude", "kept", "pruned", "difference"]
+Kind = Literal["magnitude", "sign", "mask", "difference", "kept", "pruned"]
+KINDS: dict[str, Kind] = {
+    "|w|": "magnitude",
+    "sign": "sign",
+    "mask": "mask",
+    "difference": "difference",
+    "kept": "kept",
+    "pruned": "pruned",
+}
+"""What may be shown, by how people are offered it."""
 
 SIDE = 410
 NEAR_CELLS = 96 * 96
 _LIMIT_QUANTILE = 0.999
 _SAMPLE = 1 << 18
-_AXES = ["position", "row"]
-_UNKNOWN = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +59,16 @@ class Cells:
     """True values of a window that is small enough to show single entries.
 
     Attributes:
-        values: float32[rows, channels], the scores.
+        values: float32[rows, channels], the weights, with their signs where they are known.
         original: int32[rows, channels], which original channel stands there.
+        stripe: int32[rows, channels], number of the stripe; -1 past the last whole one.
         kept: uint8[rows, channels], 1 where the pattern keeps the entry.
         borders: float[k], positions of the stripe borders inside the window.
     """
 
     values: NDArray[np.float32] = field(repr=False)
     original: NDArray[np.int32] = field(repr=False)
+    stripe: NDArray[np.int32] = field(repr=False)
     kept: NDArray[np.uint8] = field(repr=False)
     borders: NDArray[np.float64] = field(repr=False)
 
@@ -69,28 +78,69 @@ class HeatmapInfo:
     """What a heatmap shows. Entry (row, position) covers half a unit around its indices.
 
     Attributes:
-        shade: uint8[height, width], row 0 first; 255 stands for `limit` or more.
-        block: rows and channels that one pixel is the maximum of.
+        layer: name of the layer.
+        shade: uint8[height, width], row 0 first; `value` tells what a shade stands for.
+        block: rows and channels that one pixel is pooled from.
         extents: left, first row, right, last row of the image; the last pixels of a
             pooled image may reach past the matrix.
         window: the part of the matrix that is shown.
         shape: rows and channels of the whole matrix.
-        limit: score at the upper end of the colours.
-        kind: ``magnitude``, ``kept``, ``pruned`` or ``difference``; in the last, 128 is no
-            difference, and 255 and 1 are scores of `limit` that are rescued and given up.
+        limit: score or weight at the upper end of the colours.
+        kind: what the shades show: scores (all, only what is kept, only what is pruned),
+            the weights with their signs, the share of the magnitude that is kept, or the
+            scores that the found order rescues (above 0) and gives up (below it).
+        unit: what a score is, as people write it.
         pattern: the N:M pattern.
         cells: true values, None while one looks from too far.
     """
 
-    shade: NDArray[np.uint8] = field(repr=False)
-    block: tuple[int, int]
+    layer: str
+    shade: shading.Shades = field(repr=False)
+    block: shading.Block
     extents: tuple[float, float, float, float]
     window: Window
     shape: tuple[int, int]
     limit: float
     kind: Kind
+    unit: str
     pattern: NMPattern
     cells: Cells | None
+
+    @property
+    def diverging(self) -> bool:
+        """Whether the shades stand for numbers below and above 0."""
+        return self.kind in {"sign", "difference"}
+
+    def value(self, shade: NDArray[np.integer] | int) -> NDArray[np.float64]:
+        """What shades stand for, in the unit of the scores, or in percent of a mask."""
+        if self.diverging:
+            return self.limit * (np.asarray(shade, dtype=np.float64) - shading.MIDDLE) / 127
+        most = 100.0 if self.kind == "mask" else self.limit
+        return most * np.asarray(shade, dtype=np.float64) / 255
+
+    @property
+    def table(self) -> Columns:
+        """One line an entry when near; one line a pixel when far."""
+        height, width = self.shade.shape
+        rows, positions = np.divmod(np.arange(height * width), width)
+        rows = self.window.rows[0] + rows * self.block[0]
+        positions = self.window.channels[0] + positions * self.block[1]
+        cells = self.cells
+        if cells is None:
+            shown = "kept_percent" if self.kind == "mask" else self.kind
+            return {
+                "first_row": rows,
+                "first_position": positions,
+                shown: self.value(np.arange(256)).round(9)[self.shade.ravel()],
+            }
+        return {
+            "row": rows,
+            "position": positions,
+            "original_channel": cells.original.ravel(),
+            "stripe": cells.stripe.ravel(),
+            "weight": cells.values.ravel(),
+            "kept": cells.kept.ravel(),
+        }
 
 
 def color_limit(matrix: Scores) -> float:
@@ -106,48 +156,52 @@ def color_limit(matrix: Scores) -> float:
 
 
 def heatmap_info(
-    matrix: Scores,
+    pair: OrderPair,
     order: NDArray[np.integer],
-    pattern: NMPattern,
     window: Window | None = None,
     kind: Kind = "magnitude",
     limit: float | None = None,
 ) -> HeatmapInfo:
-    """Compute the image of `matrix` with its channels in `order`, inside a window.
+    """Compute the image of a layer with its channels in an order, inside a window.
 
     Args:
-        matrix: float[rows, channels], finite and non-negative, in the order as given.
-        order: int[channels], `order[new] = old`.
-        pattern: the N:M pattern whose kept entries are shown.
+        pair: the layer, with the found order.
+        order: int[channels], in which the image shows the channels, `order[new] = old`.
         window: part to show; by default all.
-        kind: everything, only what the pattern keeps, or only what it prunes.
-        limit: score at the upper end of the colours; by default `color_limit(matrix)`.
+        kind: what of it.
+        limit: what the ends of the colours stand for; by default `color_limit` of what is
+            shown.
 
     Raises:
         PermutationError: `order` does not have one entry a channel.
     """
-    rows, channels = matrix.shape
+    shape = rows, channels = pair.scores.shape
     if order.shape != (channels,):
         raise PermutationError(
             f"An order of shape {order.shape} does not fit scores with {channels} channels."
         )
-    shown = clipped(window, (rows, channels), pattern)
+    shown = clipped(window, (rows, channels), pair.pattern)
     block = (-(-shown.shape[0] // SIDE), -(-shown.shape[1] // SIDE))
-    values = matrix[slice(*shown.rows)].take(order[slice(*shown.channels)], axis=1)
-    near = values.size <= NEAR_CELLS
-    kept = mask(values, pattern) if near or kind != "magnitude" else None
-    scale = color_limit(matrix) if limit is None else limit
+    scale = limit or kind_limit(pair, kind)
+    near = shown.shape[0] * shown.shape[1] <= NEAR_CELLS
     return HeatmapInfo(
-        shade=_shade(_pooled(_selected(values, kept, kind), block), scale),
+        layer=pair.layer,
+        shade=_Part(pair, order, shown).shade(kind, block, scale),
         block=block,
-        extents=_extents(shown, block),
+        extents=extents(shown, block),
         window=shown,
-        shape=(rows, channels),
+        shape=shape,
         limit=scale,
         kind=kind,
-        pattern=pattern,
-        cells=_cells(values, kept, order, shown, pattern) if near and kept is not None else None,
+        unit=pair.unit,
+        pattern=pair.pattern,
+        cells=_cells(_Part(pair, order, shown)) if near else None,
     )
+
+
+def kind_limit(pair: OrderPair, kind: Kind) -> float:
+    """What the ends of the colours stand for, whatever the order and the window."""
+    return color_limit(np.abs(pair.signed) if kind == "sign" else pair.scores)
 
 
 def clipped(window: Window | None, shape: tuple[int, int], pattern: NMPattern) -> Window:
@@ -164,142 +218,65 @@ def clipped(window: Window | None, shape: tuple[int, int], pattern: NMPattern) -
     return Window((top, bottom), (left, min(right, shape[1])))
 
 
-def _selected(values: Scores, kept: NDArray[np.bool_] | None, kind: Kind) -> Scores:
-    if kept is None or kind == "magnitude":
-        return values
-    return np.where(kept if kind == "kept" else ~kept, values, 0)
-
-
-def _pooled(values: Scores, block: tuple[int, int]) -> Scores:
-    for axis, step in enumerate(block):
-        if step > 1:
-            starts = np.arange(0, values.shape[axis], step)
-            values = np.maximum.reduceat(values, starts, axis=axis)
-    return values
-
-
-def _shade(values: Scores, limit: float) -> NDArray[np.uint8]:
-    return np.rint(np.minimum(values / limit, 1.0) * 255.0).astype(np.uint8)
-
-
-def _extents(window: Window, block: tuple[int, int]) -> tuple[float, float, float, float]:
+def extents(window: Window, block: shading.Block) -> tuple[float, float, float, float]:
+    """Left, first row, right and last row of an image of whole blocks."""
     top, left = window.rows[0] - 0.5, window.channels[0] - 0.5
     height = -(-window.shape[0] // block[0]) * block[0]
     width = -(-window.shape[1] // block[1]) * block[1]
     return left, top, left + width, top + height
 
 
-def _cells(
-    values: Scores,
-    kept: NDArray[np.bool_],
-    order: NDArray[np.integer],
-    window: Window,
-    pattern: NMPattern,
-) -> Cells:
-    original = order[slice(*window.channels)].astype(np.int32)
-    first, last = window.channels
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The entries of a window, in the order that is shown."""
+
+    pair: OrderPair
+    order: NDArray[np.integer]
+    window: Window
+
+    def shade(self, kind: Kind, block: shading.Block, limit: float) -> shading.Shades:
+        if kind == "sign":
+            return shading.signed(self.of(self.pair.signed), block, limit)
+        if kind == "difference":
+            return shading.signed(self.scores * self._turned(), block, limit)
+        if kind == "mask":
+            return shading.shares(self.scores, self.kept, block)
+        if kind == "magnitude":
+            return shading.magnitudes(self.scores, block, limit)
+        kept = self.kept if kind == "kept" else ~self.kept
+        return shading.magnitudes(np.where(kept, self.scores, 0), block, limit)
+
+    def of(self, matrix: NDArray[Any]) -> NDArray[Any]:
+        return matrix[slice(*self.window.rows)].take(self.channels, axis=1)
+
+    @property
+    def channels(self) -> NDArray[np.integer]:
+        return self.order[slice(*self.window.channels)]
+
+    @property
+    def scores(self) -> Scores:
+        return self.of(self.pair.scores)
+
+    @property
+    def kept(self) -> NDArray[np.bool_]:
+        return mask(self.scores, self.pair.pattern)
+
+    def _turned(self) -> NDArray[np.int8]:
+        """1 where the found order rescues an entry, -1 where it gives one up."""
+        after, before = self.of(self.pair.kept_found), self.of(self.pair.kept_given)
+        return after.astype(np.int8) - before.astype(np.int8)
+
+
+def _cells(part: _Part) -> Cells:
+    first, last = part.window.channels
+    m, size = part.pair.pattern.m, part.order.size
+    position = np.arange(first, last)
+    stripe = np.where(position < size // m * m, position // m, -1)
+    shape = part.window.shape
     return Cells(
-        values=values.astype(np.float32),
-        original=np.broadcast_to(original, values.shape),
-        kept=kept.astype(np.uint8),
-        borders=np.arange(first, last + 1, pattern.m, dtype=np.float64) - 0.5,
+        values=part.of(part.pair.signed).astype(np.float32),
+        original=np.broadcast_to(part.channels.astype(np.int32), shape),
+        stripe=np.broadcast_to(stripe.astype(np.int32), shape),
+        kept=part.kept.astype(np.uint8),
+        borders=np.arange(first, last + 1, m, dtype=np.float64) - 0.5,
     )
-
-
-def heatmap_plot(info: HeatmapInfo, title: str = "") -> hv.Overlay:
-    """Draw the image, a grey veil over pruned entries, and stripe borders when near."""
-    left, top, right, bottom = info.extents
-    # HoloViews puts the first row at the upper end of the y axis; the axis is inverted.
-    image = hv.Image(
-        info.shade[::-1],
-        _AXES,
-        hv.Dimension("shade", range=(0, 255)),
-        bounds=(left, top, right, bottom),
-    )
-    image.opts(
-        cmap=DIVERGING if info.kind == "difference" else HEAT,
-        clim=(0, 255),
-        clipping_colors={"NaN": "transparent"},
-        colorbar=True,
-        colorbar_opts=_colorbar(info),
-        clabel=" ",
-    )
-    borders = info.cells.borders if info.cells is not None else np.empty(0)
-    lines = hv.VLines(borders, "position")
-    lines.opts(color="white", line_width=1.2, alpha=0.9)
-    rows, channels = info.shape
-    overlay = hv.Overlay([image, _veil(info), lines])
-    overlay.opts(
-        title=title,
-        xlim=(-0.5, channels - 0.5),
-        ylim=(-0.5, rows - 0.5),
-        invert_yaxis=True,
-        xlabel="channel position",
-        ylabel="row",
-    )
-    return overlay
-
-
-def _veil(info: HeatmapInfo) -> hv.Image:
-    columns = _veil_columns(info)
-    rows, width = columns[0].shape
-    left, top, right, bottom = _extents(info.window, (1, 1))
-    xs = left + (np.arange(width) + 0.5) * (right - left) / width
-    ys = top + (np.arange(rows) + 0.5) * (bottom - top) / rows
-    veil = hv.Image(
-        (xs, ys, *columns),
-        _AXES,
-        [hv.Dimension("veiled", range=(0, 1)), "value", "original", "kept"],
-        bounds=(left, top, right, bottom),
-    )
-    veil.opts(
-        cmap=["#9a9a9a00", "#9a9a9ae0"],
-        clim=(0, 1),
-        tools=["hover"],
-        hover_tooltips=[
-            ("row", "$y{0}"),
-            ("position", "$x{0}"),
-            ("original channel", "@original{custom}"),
-            ("value", "@value{custom}"),
-            ("kept", "@kept{custom}"),
-        ],
-        hover_formatters=_formatters(),
-    )
-    return veil
-
-
-def _veil_columns(info: HeatmapInfo) -> tuple[NDArray[np.generic], ...]:
-    cells = info.cells
-    if cells is None:
-        unknown = np.full((1, 1), _UNKNOWN, dtype=np.int32)
-        return (
-            np.zeros((1, 1), dtype=np.int8),
-            unknown.astype(np.float32),
-            unknown,
-            unknown.astype(np.int8),
-        )
-    veiled = (1 - cells.kept) if info.kind == "magnitude" else np.zeros_like(cells.kept)
-    return veiled.astype(np.int8), cells.values, cells.original, cells.kept.astype(np.int8)
-
-
-def _colorbar(info: HeatmapInfo) -> dict[str, object]:
-    shades = [0, 64, 128, 191, 255]
-    least = -info.limit if info.kind == "difference" else 0.0
-    return {
-        "ticker": FixedTicker(ticks=shades),
-        "major_label_overrides": {
-            shade: f"{least + (info.limit - least) * shade / 255:.2g}" for shade in shades
-        },
-        "width": 10,
-        "padding": 4,
-    }
-
-
-def _formatters() -> dict[str, CustomJSHover]:
-    far = "if (value < 0) return 'zoom in'; "
-    return {
-        # HoloViews writes the names of a tooltip in braces, and Bokeh looks them up as written.
-        "@{original}": CustomJSHover(code=far + "return String(value)"),
-        "@{value}": CustomJSHover(code=far + "return value.toPrecision(4)"),
-        "@{kept}": CustomJSHover(code=far + "return value ? 'kept' : 'pruned'"),
-    }

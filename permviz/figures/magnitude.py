@@ -7,6 +7,7 @@ from typing import Protocol
 import holoviews as hv
 
 from permviz.figures.palette import DEFAULT, strategy_colors
+from permviz.figures.tabular import Columns
 
 _GIVEN = "order as given"
 
@@ -71,6 +72,15 @@ class MagnitudeInfo:
     strategies: tuple[str, ...]
     bars: tuple[Bar, ...]
     selected: int | None
+
+    @property
+    def table(self) -> Columns:
+        """One line a bar."""
+        return {
+            "layer": [bar.layer for bar in self.bars],
+            "order": [bar.strategy for bar in self.bars],
+            "pruned_percent": [bar.pruned for bar in self.bars],
+        }
 
 
 def magnitude_info(rows: Sequence[Retained], selected: str = "") -> MagnitudeInfo:

@@ -1,17 +1,19 @@
-"""One layer in two orders: what the heatmaps and the stripe strip are drawn from."""
+"""One layer in two orders: what the heatmaps and everything below them are drawn from."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import holoviews as hv
 import numpy as np
 from numpy.typing import NDArray
 
 from permviz.core.pattern import NMPattern
-from permviz.core.score import Scores
+from permviz.core.score import Scores, mask
 from permviz.figures.palette import DEFAULT, PERMUTED
+from permviz.figures.tabular import Columns
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class OrderPair:
     """A layer's scores with the order as given and the order that was found.
 
@@ -22,17 +24,66 @@ class OrderPair:
         scores: float[rows, channels], in the order as given.
         order: int64[channels], the found order, `order[new] = old`.
         pattern: the N:M pattern.
+        weights: float[rows, channels], the weights that were scored, with their signs; by
+            default the scores.
+        unit: what a score is, as people write it.
     """
 
     layer: str
     scores: Scores = field(repr=False)
     order: NDArray[np.int64] = field(repr=False)
     pattern: NMPattern
+    weights: Scores | None = field(default=None, repr=False)
+    unit: str = "|w|"
 
-    @property
+    @cached_property
     def given(self) -> NDArray[np.int64]:
         """The order as given."""
         return np.arange(self.scores.shape[1])
+
+    @property
+    def signed(self) -> Scores:
+        """The weights, or the scores where no weights are known."""
+        return self.scores if self.weights is None else self.weights
+
+    @cached_property
+    def kept_given(self) -> NDArray[np.bool_]:
+        """What the pattern keeps in the order as given: bool[rows, channels]."""
+        return mask(self.scores, self.pattern)
+
+    @cached_property
+    def kept_found(self) -> NDArray[np.bool_]:
+        """What it keeps in the found order, channels in the order as given."""
+        kept = np.empty(self.scores.shape, dtype=bool)
+        kept[:, self.order] = mask(self.scores.take(self.order, axis=1), self.pattern)
+        return kept
+
+    @cached_property
+    def lost_given(self) -> NDArray[np.float64]:
+        """What each channel loses in the order as given, in percent of the layer."""
+        return self._lost(self.kept_given)
+
+    @cached_property
+    def lost_found(self) -> NDArray[np.float64]:
+        """What each channel, as given, loses in the found order, in percent of the layer."""
+        return self._lost(self.kept_found)
+
+    @property
+    def gains(self) -> NDArray[np.float64]:
+        """What each channel, as given, gains by the found order, in percent of the layer.
+
+        The sum is what the layer gains.
+        """
+        return self.lost_given - self.lost_found
+
+    def _lost(self, kept: NDArray[np.bool_]) -> NDArray[np.float64]:
+        pruned = np.where(kept, 0, self.scores).sum(axis=0, dtype=np.float64)
+        return 100.0 * pruned / (float(self.scores.sum(dtype=np.float64)) or 1.0)
+
+    def prepared(self) -> "OrderPair":
+        """The same, with everything computed that takes a while on a large layer."""
+        _ = self.lost_given, self.lost_found
+        return self
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +106,16 @@ class StripeInfo:
     size: int
     moved: int
 
+    @property
+    def table(self) -> Columns:
+        """One line a stripe."""
+        return {
+            "stripe": np.arange(self.before.size),
+            "pruned_as_given_percent": self.before,
+            "pruned_as_found_percent": self.after,
+            "original_channels_as_found": [" ".join(map(str, one)) for one in self.channels],
+        }
+
 
 def stripe_info(pair: OrderPair) -> StripeInfo:
     """Compute the magnitude that each whole stripe loses, as a share of the layer's."""
@@ -63,21 +124,17 @@ def stripe_info(pair: OrderPair) -> StripeInfo:
     grouped = pair.order[: stripes * m].reshape(stripes, m)
     return StripeInfo(
         positions=(np.arange(stripes, dtype=np.float64) + 0.5) * m - 0.5,
-        before=_lost(pair, pair.given),
-        after=_lost(pair, pair.order),
+        before=by_stripe(pair.lost_given, m),
+        after=by_stripe(pair.lost_found[pair.order], m),
         channels=tuple(tuple(map(int, stripe)) for stripe in grouped),
         size=pair.order.size,
         moved=int((pair.order != pair.given).sum()),
     )
 
 
-def _lost(pair: OrderPair, order: NDArray[np.int64]) -> NDArray[np.float64]:
-    n, m = pair.pattern.n, pair.pattern.m
-    whole = order.size // m * m
-    stripes = pair.scores.take(order[:whole], axis=1).reshape(len(pair.scores), -1, m)
-    smallest = np.partition(stripes, m - n - 1, axis=2)[:, :, : m - n]
-    total = float(pair.scores.sum(dtype=np.float64))
-    return 100.0 * smallest.sum(axis=(0, 2), dtype=np.float64) / (total or 1.0)
+def by_stripe(channels: NDArray[np.float64], m: int) -> NDArray[np.float64]:
+    """Sum over the channels of each whole stripe: float64[stripes]."""
+    return channels[: channels.size // m * m].reshape(-1, m).sum(axis=1)
 
 
 def stripe_plot(info: StripeInfo) -> hv.Overlay:

@@ -14,6 +14,12 @@ HEAT = "viridis"
 DIVERGING = "PuOr"
 """Map of differences whose ends stay apart for colour-blind people; 0 in its pale middle."""
 
+SHARE = "cividis"
+"""Map of shares between nothing and all, which does not look like one of magnitudes."""
+
+GAIN, LOSS = "#0072b2", "#d55e00"
+"""Colours of what is gained and of what is lost."""
+
 # Okabe and Ito's palette, the black and the yellow left out: both vanish on one ground.
 _STRATEGIES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
 _DASHES = ("solid", "dashed", "dotdash", "dotted")

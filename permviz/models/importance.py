@@ -23,6 +23,11 @@ def importance_names() -> tuple[str, ...]:
     return tuple(_IMPORTANCES)
 
 
+def unit(name: str) -> str:
+    """What a score of an importance is, as people write it."""
+    return {"magnitude": "|w|", "squared": "w²"}.get(name, name)
+
+
 def importance(graph: ChannelGraph, name: str = "magnitude") -> dict[str, Scores]:
     """Score every weight of every layer of a graph, by the name of its tensor.
 

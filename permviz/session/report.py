@@ -10,8 +10,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from permviz.core.score import Scores, efficacy_percent
+from permviz.core.score import Scores, as_array, efficacy_percent
 from permviz.graph.types import Layer
+from permviz.session.layers import score_matrix
 from permviz.session.session import Session
 
 LayerStatus = Literal["permuted", "frozen", "dense", "skipped", "waiting", "searching"]
@@ -95,6 +96,13 @@ class ModelTotals:
 def layer_scores(session: Session, layer: str) -> Scores:
     """A layer's scores by input channel: float[rows, channels], see `score_matrix`."""
     return session.layers.problem(layer).scores
+
+
+def layer_weights(session: Session, layer: str) -> Scores:
+    """A layer's weights with their signs, laid out like its scores: float[rows, channels]."""
+    found = session.layers.layer(layer)
+    weight = as_array(session.graph.model.state_dict()[found.tensor])
+    return score_matrix(found, np.asarray(weight, dtype=np.result_type(weight, np.float32)))
 
 
 def layer_order(session: Session, layer: str, strategy: str | None = None) -> NDArray[np.int64]:

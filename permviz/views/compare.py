@@ -1,21 +1,22 @@
 """Strategies compared layer by layer, and the choice between them."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-import holoviews as hv
 import panel as pn
 import param
-from holoviews.streams import Pipe, Tap
+from holoviews.streams import Tap
 
 from permviz.errors import SessionError
 from permviz.figures.compare import CompareInfo, compare_info, compare_plot, layers_plot, shortened
-from permviz.figures.frontier import frontier_info, frontier_plot
+from permviz.figures.frontier import FrontierInfo, frontier_info, frontier_plot
 from permviz.search.result import SearchResult
 from permviz.session.comparison import NOTHING, Comparison, compared, comparison
 from permviz.session.report import layer_rows
 from permviz.session.session import Session
+from permviz.views.chart import Chart, Staged
 from permviz.views.comparing import (
     AHEAD,
     SHARES,
@@ -27,8 +28,8 @@ from permviz.views.comparing import (
     comparison_frame,
     sharing_sentence,
 )
-from permviz.views.plots import SMALL, live, margins, savable
-from permviz.views.sight import Sighted
+from permviz.views.plots import SMALL, margins, savable
+from permviz.views.sight import Sighted, reveal
 from permviz.views.table import LAYER, TABLE_CSS, frame_patch
 
 _WIDE = {"sizing_mode": "stretch_width"}
@@ -57,7 +58,7 @@ class CompareView(Sighted):
         super().__init__(**params)
         self._layout = pn.Column(pn.pane.Markdown(_NOTHING), **_WIDE)
         self._of: tuple[object, ...] = ()
-        self._pipe, self._times = Pipe(), Pipe()
+        self._charts: Sequence[Staged] = ()
         self._show()
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -76,25 +77,32 @@ class CompareView(Sighted):
             self._of = (info.layers, info.strategies)
             self._layout.objects = self._new_parts(info)
             self._tell(info)
+            reveal(self._charts, seen=True)
         else:
             self._tell(info)
-            self._pipe.send(info)
-            self._times.send(self._frontier())
+            for chart, data in zip(self._charts, (info, info, self._frontier()), strict=True):
+                chart.data = data
 
     # Building
 
-    def _new_parts(self, info: CompareInfo) -> list[pn.viewable.Viewable]:
-        self._pipe, self._times = Pipe(data=info), Pipe(data=self._frontier())
+    def _new_parts(self, info: CompareInfo) -> list[Any]:
         self._said = pn.pane.HTML("", styles=_TEXT, **_WIDE)
         self._legend = pn.pane.HTML("", margin=(2, 10), **_WIDE)
         self._table = self._new_table()
+        rows = 30 + 24 * len(info.strategies)
+        self._charts = (
+            Staged(partial(self._new_map, rows), rows, data=info, seen=False),
+            Staged(self._new_layers, _LAYERS, data=info, seen=False),
+            Staged(self._new_frontier, _FRONTIER[1], data=self._frontier(), seen=False),
+        )
+        by_map, by_layer, by_time = self._charts
         return [
             self._new_choice(),
             self._said,
             self._legend,
-            self._new_map(info),
-            self._new_chart(info),
-            pn.Row(self._new_frontier(), self._table, **_WIDE),
+            by_map,
+            by_layer,
+            pn.Row(pn.Column(by_time, width=_FRONTIER[0] + 5), self._table, **_WIDE),
         ]
 
     def _new_choice(self) -> pn.viewable.Viewable:
@@ -110,28 +118,25 @@ class CompareView(Sighted):
         )
         return pn.Row(self._picked, self._strategy, use, best, csv, **_WIDE)
 
-    def _new_map(self, info: CompareInfo) -> pn.viewable.Viewable:
-        drawn = _figure(compare_plot, info, self._pipe, 30 + 24 * len(info.strategies))
-        tap = Tap(source=drawn, x=None, y=None)
-        tap.add_subscriber(lambda **at: self._tap(at["x"], at["y"]))
-        return _pane(drawn)
+    def _new_map(self, height: int, info: CompareInfo) -> Chart:
+        return _chart(compare_plot, info, "strategies by layers", height, self._tap)
 
-    def _new_chart(self, info: CompareInfo) -> pn.viewable.Viewable:
-        drawn = _figure(layers_plot, info, self._pipe, 290)
-        tap = Tap(source=drawn, x=None, y=None)
-        tap.add_subscriber(lambda **at: self._tap(at["x"], None))
-        return _pane(drawn)
+    def _new_layers(self, info: CompareInfo) -> Chart:
+        return _chart(
+            layers_plot, info, "efficacy by layer", _LAYERS, lambda x, _: self._tap(x, None)
+        )
 
-    def _new_frontier(self) -> pn.viewable.Viewable:
-        drawn = live(
+    def _new_frontier(self, info: FrontierInfo) -> Chart:
+        width, height = _FRONTIER
+        return Chart(
             frontier_plot,
-            self._times,
+            info,
+            name="efficacy by time",
             hooks=[savable],
-            width=360,
-            height=280,
+            width=width,
+            height=height,
             **_FIGURE,
         )
-        return pn.Column(_pane(drawn, width=360), width=365)
 
     def _new_table(self) -> pn.widgets.Tabulator:
         table = pn.widgets.Tabulator(
@@ -217,7 +222,7 @@ class CompareView(Sighted):
             if text in self._strategy.options:
                 self._strategy.value = text
 
-    def _frontier(self) -> Any:
+    def _frontier(self) -> FrontierInfo:
         return frontier_info(self.comparison)
 
     def _csv(self) -> io.StringIO:
@@ -231,19 +236,32 @@ _FIGURE = {
 }
 
 
-_COLORBAR = 62
-"""Pixels beside the map, for its colours and their scale."""
+_LAYERS = 290
+"""Height of the chart by layers, in points."""
+
+_FRONTIER = (360, 280)
+"""Width and height of the frontier."""
+
+_COLORBAR = 104
+"""Points beside the map, for its colours and their scale."""
 
 
-def _figure(plot: Any, info: CompareInfo, pipe: Pipe, height: int) -> hv.DynamicMap:
+def _chart(
+    plot: Callable[[CompareInfo], Any],
+    info: CompareInfo,
+    name: str,
+    height: int,
+    tapped: Callable[[float | None, float | None], None],
+) -> Chart:
     """A figure as wide as there is room, its layers above those of its neighbour."""
     names = max(len(shortened(text)) for text in info.strategies)
-    keep = margins(28 + 6 * names, _COLORBAR if plot is layers_plot else 0)
-    return live(plot, pipe, hooks=[savable, keep], responsive=True, height=height, **_FIGURE)
-
-
-def _pane(drawn: hv.DynamicMap, **size: Any) -> pn.viewable.Viewable:
-    return pn.pane.HoloViews(drawn, linked_axes=False, margin=0, **(size or _WIDE))
+    keep = margins(36 + 6 * names, _COLORBAR)
+    chart = Chart(
+        plot, info, name=name, hooks=[savable, keep], responsive=True, height=height, **_FIGURE
+    )
+    tap = Tap(source=chart.drawn, x=None, y=None)
+    tap.add_subscriber(lambda **at: tapped(at["x"], at["y"]))
+    return chart
 
 
 class Compare(CompareView):

@@ -6,11 +6,12 @@ from typing import Any
 
 import panel as pn
 import param
-from holoviews.streams import Pipe, Tap
+from holoviews.streams import Tap
 
 from permviz.figures.groups import GroupsInfo, groups_info, groups_plot
 from permviz.graph.types import ChannelGraph, ChannelGroup, Frozen, Layer
-from permviz.views.plots import SMALL, live, savable
+from permviz.views.chart import Chart
+from permviz.views.plots import SMALL, savable
 from permviz.views.sight import Sighted
 
 HEIGHT = 560
@@ -38,7 +39,7 @@ class GroupsView(Sighted):
         super().__init__(**params)
         self._layout = pn.Column(pn.pane.Markdown(_NOTHING), sizing_mode="stretch_width")
         self._of: object = None
-        self._pipe = Pipe()
+        self._chart: Chart | None = None
         self._show()
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -56,21 +57,21 @@ class GroupsView(Sighted):
             self._of = graph
             self._layout.objects = self._new_parts(groups_info(graph, self.layer))
             self._tell(graph)
-        else:
+        elif self._chart is not None:
             self._tell(graph)
-            self._pipe.send(groups_info(graph, self.layer))
+            self._chart.send(groups_info(graph, self.layer))
 
     def _new_parts(self, info: GroupsInfo) -> list[pn.viewable.Viewable]:
-        self._pipe = Pipe(data=info)
         names = [node.name for node in info.nodes]
         self._picked = pn.widgets.Select(label="Layer", width=230, options=names)
         self._picked.param.watch(self._pick, "value")
         self._told = pn.pane.HTML(
             "", min_width=220, sizing_mode="stretch_width", styles={"font-size": "12px"}
         )
-        drawn = live(
+        self._chart = Chart(
             groups_plot,
-            self._pipe,
+            info,
+            name="channel groups",
             hooks=[savable],
             width=_WIDTH,
             height=40 + 24 * max(len(names), 1),
@@ -78,10 +79,10 @@ class GroupsView(Sighted):
             active_tools=[],
             fontsize=SMALL,
         )
-        tap = Tap(source=drawn, x=None, y=None)
+        tap = Tap(source=self._chart.drawn, x=None, y=None)
         tap.add_subscriber(lambda **at: self._tap(names, at["y"]))
         picture = pn.Column(
-            pn.pane.HoloViews(drawn, linked_axes=False, margin=0),
+            self._chart,
             scroll=True,
             height=HEIGHT,
             width=_WIDTH + 20,

@@ -1,127 +1,195 @@
-"""One layer before and after, with one zoom for both."""
+"""One layer before and after, with one zoom for both, and what its columns gain below."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from operator import attrgetter
+from typing import Any, Literal
 
-import holoviews as hv
 import numpy as np
 import panel as pn
 import param
-from holoviews.streams import Pipe, RangeXY
+from holoviews.streams import RangeX, RangeXY
 from numpy.typing import NDArray
 
+from permviz.figures.gains import GainsInfo, gains_info, gains_plot
 from permviz.figures.heatmap import (
+    KINDS,
     HeatmapInfo,
     Kind,
     Window,
-    color_limit,
     heatmap_info,
-    heatmap_plot,
+    kind_limit,
 )
+from permviz.figures.heatmap_plot import heatmap_plot
 from permviz.figures.pair import OrderPair
-from permviz.figures.rescue import difference_info
-from permviz.views.plots import SMALL, live
-from permviz.views.sight import Sighted
+from permviz.views.chart import Chart, Staged, Zoom
+from permviz.views.plots import SMALL, fitting, margins, savable
+from permviz.views.sight import Sighted, reveal
 
-HEIGHT = 300
+HEIGHT, STRIP = 206, 82
+_WIDE = {"sizing_mode": "stretch_width"}
+_MARGINS = margins(70, 110)
+"""Room for the row numbers and the colours, so that strips stand below their columns."""
+
 Range = tuple[float, float] | None
+Side = Literal["order as given", "permuted"]
+SIDES: tuple[Side, Side] = ("order as given", "permuted")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """What one side shows.
+
+    Attributes:
+        pair: the layer in both orders.
+        side: which of them.
+        kind: what of the weights.
+        limit: what the ends of the colours stand for.
+    """
+
+    pair: OrderPair
+    side: Side
+    kind: Kind
+    limit: float
+
+    @property
+    def order(self) -> NDArray[np.int64]:
+        """The order of the side."""
+        return self.pair.given if self.side == SIDES[0] else self.pair.order
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the layer, which a zoom belongs to."""
+        return self.pair.scores.shape
+
+    @property
+    def heatmap_look(self) -> tuple[object, ...]:
+        """What the heatmap depends on; the one as given stays while a search runs."""
+        order = self.pair.order if self.kind == "difference" else self.order
+        return (*self._layer, self.kind, self.limit, order.tobytes())
+
+    @property
+    def gains_look(self) -> tuple[object, ...]:
+        """What the gains depend on."""
+        return (*self._layer, self.pair.order.tobytes())
+
+    @property
+    def _layer(self) -> tuple[object, ...]:
+        return self.pair.layer, id(self.pair.scores), str(self.pair.pattern)
+
+
+def _heatmap_chart(shown: Shown) -> Chart:
+    side = shown.side
+    return Chart(
+        lambda info: heatmap_plot(info, f"{info.layer}: {side}"),
+        shown,
+        _heatmap,
+        name=f"heatmap {side}",
+        zoom=Zoom(RangeXY(), _SHAPE),
+        hooks=[_MARGINS, fitting],
+        height=HEIGHT,
+        active_tools=["box_zoom"],
+        fontsize=SMALL,
+        responsive=True,
+    )
+
+
+def _heatmap(data: Shown, x_range: Range, y_range: Range) -> HeatmapInfo:
+    window = visible_window(x_range, y_range)
+    return heatmap_info(data.pair, data.order, window, data.kind, data.limit)
+
+
+def _gains_chart(shown: Shown) -> Chart:
+    return Chart(
+        gains_plot,
+        shown,
+        _gains,
+        name=f"gains {shown.side}",
+        zoom=Zoom(RangeX(), _SHAPE),
+        hooks=[_MARGINS, fitting, savable],
+        height=STRIP,
+        active_tools=[],
+        fontsize=SMALL | {"title": "8pt"},
+        responsive=True,
+    )
+
+
+def _gains(data: Shown, x_range: Range) -> GainsInfo:
+    window = visible_window(x_range, (0, 1))
+    return gains_info(data.pair, data.order, None if window is None else window.channels)
 
 
 class HeatmapPair(Sighted):
-    """Heatmaps of a layer in the order as given and in the found order.
+    """Heatmaps of a layer in the order as given and in the found order, and their strips.
 
     Attributes:
         pair: OrderPair, or None.
-        kind: ``magnitude``, ``kept``, ``pruned`` or ``difference``.
+        kind: what of the weights is shown, see `KINDS`.
+        parts: the views that it consists of; those that are seen first come first.
     """
 
     pair = param.Parameter(None, allow_refs=True)
-    kind = param.Selector(
-        default="magnitude", objects=["magnitude", "kept", "pruned", "difference"]
-    )
+    kind = param.Selector(default="magnitude", objects=KINDS)
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
-        self._layout = pn.Column(sizing_mode="stretch_width", min_height=HEIGHT)
-        self._of: tuple[object, ...] = ()
-        self._given, self._found = Pipe(), Pipe()
-        self._show()
+        sides = [pn.bind(partial(_shown, side), self.param.pair, self.param.kind) for side in SIDES]
+        maps = [
+            Staged(_heatmap_chart, HEIGHT, look=_HEATMAP, data=side, seen=False) for side in sides
+        ]
+        strips = [Staged(_gains_chart, STRIP, look=_GAINS, data=side, seen=False) for side in sides]
+        self.parts: Sequence[Staged] = (*maps, *strips)
+        told = pn.pane.HTML(
+            pn.bind(kind_sentence, self.param.kind, self.param.pair),
+            styles={"font-size": "12px"},
+            margin=(0, 10),
+            **_WIDE,
+        )
+        columns = [pn.Column(*both, margin=0, **_WIDE) for both in zip(maps, strips, strict=True)]
+        self._layout = pn.Column(told, pn.Row(*columns, **_WIDE), **_WIDE)
+        self._reveal()
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
 
-    @param.depends("pair", "kind", "seen", watch=True)
-    def _show(self) -> None:
-        if not self.seen:
-            return
-        pair: OrderPair | None = self.pair
-        if pair is None:
-            self._of = ()
-            self._layout.objects = [pn.pane.Markdown(_NOTHING)]
-            return
-        # Another layer or session gets new figures, and differences do: axes and colours differ.
-        signed = self.kind == "difference"
-        of = (pair.layer, pair.scores.shape, str(pair.pattern), float(pair.scores.sum()), signed)
-        given, found = _Shown(pair, pair.given, self.kind), _Shown(pair, pair.order, self.kind)
-        if of != self._of:
-            self._of = of
-            self._layout.objects = [self._new_plots(given, found)]
-            return
-        # While a search runs only the found order changes, and what it rescues.
-        other_kind = self._given.data.kind != self.kind
-        other_order = bool((self._found.data.order != pair.order).any())
-        if other_kind or (other_order and self.kind == "difference"):
-            self._given.send(given)
-        if other_kind or other_order:
-            self._found.send(found)
+    @param.depends("seen", watch=True)
+    def _reveal(self) -> None:
+        reveal(self.parts, seen=self.seen)
 
-    def _new_plots(self, given: "_Shown", found: "_Shown") -> pn.viewable.Viewable:
-        self._given, self._found = Pipe(data=given), Pipe(data=found)
-        limit = color_limit(given.pair.scores)
-        # Panel links axes of equal dimensions on a page; all other figures here opt out.
-        panes = [
-            pn.pane.HoloViews(
-                _heatmap(pipe, f"{given.pair.layer}: {title}", limit),
-                sizing_mode="stretch_width",
-                linked_axes=True,
-                margin=0,
-            )
-            for pipe, title in ((self._given, "order as given"), (self._found, "permuted"))
-        ]
-        return pn.Row(*panes, sizing_mode="stretch_width")
+    def kind_buttons(self, **options: Any) -> pn.viewable.Viewable:
+        """Buttons that choose what of the weights is shown."""
+        return pn.widgets.RadioButtonGroup.from_param(self.param.kind, **({"name": ""} | options))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Shown:
-    pair: OrderPair
-    order: NDArray[np.int64]
-    kind: Kind
+def _shown(side: Side, pair: OrderPair | None, kind: Kind) -> Shown | None:
+    return None if pair is None else Shown(pair, side, kind, kind_limit(pair, kind))
 
 
-def _info(data: _Shown, window: Window | None, limit: float) -> HeatmapInfo:
-    if data.kind == "difference":
-        return difference_info(data.pair, data.order, window, limit)
-    return heatmap_info(data.pair.scores, data.order, data.pair.pattern, window, data.kind, limit)
+_SHAPE = attrgetter("shape")
+_HEATMAP, _GAINS = attrgetter("heatmap_look"), attrgetter("gains_look")
 
 
-def _heatmap(pipe: Pipe, title: str, limit: float) -> hv.DynamicMap:
-    def draw(data: _Shown, x_range: Range, y_range: Range) -> hv.Overlay:
-        window = visible_window(x_range, y_range)
-        return heatmap_plot(_info(data, window, limit), title)
-
-    return live(
-        draw,
-        pipe,
-        RangeXY(),
-        responsive=True,
-        height=HEIGHT,
-        active_tools=["box_zoom"],
-        fontsize=SMALL,
-    )
+def kind_sentence(kind: Kind, pair: OrderPair | None) -> str:
+    """What the colours tell, in a sentence of HTML."""
+    if pair is None:
+        return "The pattern does not apply to this layer, so there is no order to look at."
+    told = _TOLD[kind].format(pattern=pair.pattern)
+    return f"{told} {_BARS.format(gain=float(pair.gains.sum()))}"
 
 
-_NOTHING = "The pattern does not apply to this layer, so there is no order to look at."
+_BARS = (
+    "Bars: gain of each column (dark) and stripe (pale), <b>{gain:+.2f} %</b> of the layer in all."
+)
+_TOLD: dict[Kind, str] = {
+    "magnitude": "Magnitude of every weight; zoomed in, what {pattern} prunes is veiled.",
+    "sign": "Weights above 0 purple, below 0 orange; zoomed in, what {pattern} prunes is veiled.",
+    "mask": "How much of the magnitude {pattern} keeps: all where yellow, nothing where blue.",
+    "difference": "Weights that the new order rescues purple, those given up for them orange.",
+    "kept": "Only what {pattern} keeps.",
+    "pruned": "Only what {pattern} prunes.",
+}
 
 
 def visible_window(x_range: Range, y_range: Range) -> Window | None:

@@ -1,36 +1,38 @@
-"""One layer: heatmaps, the curves of all strategies, and what its stripes lose."""
+"""One layer: heatmaps and gains, the curves of all strategies, and where its channels went."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import panel as pn
 import param
-from holoviews.streams import Pipe
 
-from permviz.figures.curves import CurveInfo, curve_info, curve_plot
-from permviz.figures.pair import StripeInfo, stripe_info, stripe_plot
+from permviz.figures.curves import Clock, CurveInfo, Track, curve_info, curve_plot
+from permviz.figures.moves import MovesInfo, moves_info, moves_plot
+from permviz.figures.pair import OrderPair, StripeInfo, stripe_info, stripe_plot
+from permviz.figures.tabular import csv_text
+from permviz.views.chart import Chart, Staged
 from permviz.views.heatmaps import HeatmapPair
-from permviz.views.plots import LEGEND, SMALL, live
+from permviz.views.plots import LEGEND, SMALL, fitting, savable
 from permviz.views.replay import ReplayBar
 from permviz.views.sight import Sighted, reveal
 from permviz.views.words import layer_sentence
 
-HEIGHT = 215
-_WIDE = {
+HEIGHT = 172
+_WIDE: dict[str, Any] = {
     "responsive": True,
     "height": HEIGHT,
     "active_tools": [],
-    "toolbar": None,
+    "hooks": [savable],
     "fontsize": SMALL,
-    "legend_opts": LEGEND,
 }
-
-
-_SMALL_BUTTONS = {
+_FITTING: dict[str, Any] = {"hooks": [savable, fitting]}
+BUTTONS: dict[str, Any] = {
     "name": "",
-    "margin": (8, 6),
-    "stylesheets": [".bk-btn { font-size: 12px !important; padding: 4px 10px !important; }"],
+    "margin": (2, 4),
+    "stylesheets": [".bk-btn { font-size: 12px !important; padding: 3px 8px !important; }"],
 }
+_STRETCH = {"sizing_mode": "stretch_width"}
 
 
 class CurvesView(Sighted):
@@ -39,81 +41,93 @@ class CurvesView(Sighted):
     Attributes:
         tracks: Track of each strategy.
         clock: ``seconds`` or ``iterations``.
+        scale: ``linear`` or ``log``, how time is drawn.
+        whole: whether the axis reaches up to the row optimum.
     """
 
     tracks = param.Parameter({}, allow_refs=True)
     clock = param.Selector(default="seconds", objects=["seconds", "iterations"])
+    scale = param.Selector(default="linear", objects=["linear", "log"])
+    whole = param.Selector(default=True, objects={"to the optimum": True, "close up": False})
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
-        self._layout = pn.Column(sizing_mode="stretch_width", height=HEIGHT)
-        self._of: tuple[object, ...] = ()
-        self._pipe = Pipe()
-        self._show()
+        mine = self.param
+        info = pn.bind(_curves, mine.tracks, mine.clock, mine.scale, whole=mine.whole)
+        # A line more or less, or another kind of axis, is another figure.
+        self.staged = Staged(
+            _curves_chart, HEIGHT, figure=_lines_and_axes, data=info, seen=self.param.seen
+        )
+        buttons = [
+            pn.widgets.RadioButtonGroup.from_param(chosen, **BUTTONS)
+            for chosen in (mine.clock, mine.scale, mine.whole)
+        ]
+        told = pn.bind(lambda tracks: "" if tracks else _UNSEARCHED, mine.tracks)
+        nothing = pn.pane.HTML(told, margin=(0, 10))
+        self._layout = pn.Column(
+            pn.Row(*buttons, margin=0, **_STRETCH), nothing, self.staged, **_STRETCH
+        )
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
 
-    @param.depends("tracks", "clock", "seen", watch=True)
-    def _show(self) -> None:
-        if not self.seen:
-            return
-        info = curve_info(self.tracks, self.clock)
-        of = (info.clock, *(line.strategy for line in info.lines))
-        if not info.lines:
-            self._of = ()
-            self._layout.objects = [pn.pane.Markdown("No search has run on this layer yet.")]
-        elif of == self._of:
-            self._pipe.send(info)
-        else:
-            self._of = of
-            self._layout.objects = [self._new_plot(info)]
 
-    def _new_plot(self, info: CurveInfo) -> pn.viewable.Viewable:
-        self._pipe = Pipe(data=info)
-        curves = live(curve_plot, self._pipe, **_WIDE)
-        return pn.pane.HoloViews(curves, sizing_mode="stretch_width", linked_axes=False, margin=0)
+_UNSEARCHED = "No search has run on this layer yet."
 
 
-class StripesView(Sighted):
-    """What each stripe loses, before and after.
+def _curves(tracks: Mapping[str, Track], clock: Clock, scale: str, *, whole: bool) -> Any:
+    return curve_info(tracks, clock, log=scale == "log", whole=whole) if tracks else None
 
-    Attributes:
-        pair: OrderPair, or None.
-    """
 
-    pair = param.Parameter(None, allow_refs=True)
+def _lines_and_axes(info: CurveInfo) -> tuple[object, ...]:
+    return info.clock, info.log, info.bounded, *(line.strategy for line in info.lines)
 
-    def __init__(self, **params: Any) -> None:
-        super().__init__(**params)
-        self._layout = pn.Column(sizing_mode="stretch_width", height=HEIGHT)
-        self._of: tuple[object, ...] = ()
-        self._pipe = Pipe()
-        self._show()
 
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._layout
+def _curves_chart(info: CurveInfo) -> Chart:
+    return Chart(curve_plot, info, name=f"curves by {info.clock}", legend_opts=LEGEND, **_WIDE)
 
-    @param.depends("pair", "seen", watch=True)
-    def _show(self) -> None:
-        if not self.seen:
-            return
-        if self.pair is None:
-            self._of = ()
-            self._layout.objects = []
-            return
-        info = stripe_info(self.pair)
-        of = (self.pair.layer, info.size, info.positions.size)
-        if of == self._of:
-            self._pipe.send(info)
-        else:
-            self._of = of
-            self._layout.objects = [self._new_plot(info)]
 
-    def _new_plot(self, info: StripeInfo) -> pn.viewable.Viewable:
-        self._pipe = Pipe(data=info)
-        strip = live(stripe_plot, self._pipe, **_WIDE)
-        return pn.pane.HoloViews(strip, sizing_mode="stretch_width", linked_axes=False, margin=0)
+def moves_view(pair: Any, **params: Any) -> Staged:
+    """Where each channel went, for a `pair`."""
+    return _of_pair(moves_info, _moves_chart, _style, pair=pair, **params)
+
+
+def stripes_view(pair: Any, **params: Any) -> Staged:
+    """What each stripe loses, before and after, for a `pair`."""
+    return _of_pair(stripe_info, _stripes_chart, _stripes, pair=pair, **params)
+
+
+def _of_pair(
+    compute: Callable[[OrderPair], Any],
+    build: Callable[[Any], Chart],
+    figure: Callable[[Any], object],
+    *,
+    pair: Any,
+    **params: Any,
+) -> Staged:
+    def info(pair: OrderPair | None) -> Any:
+        return None if pair is None else compute(pair)
+
+    data = pn.bind(info, pair) if isinstance(pair, param.Parameter) else info(pair)
+    return Staged(build, HEIGHT, figure=figure, look=csv_text, data=data, **params)
+
+
+def _style(info: MovesInfo) -> tuple[object, ...]:
+    # The ticks of stripes belong to one number of channels.
+    ticks = (info.new.size, info.pattern.m) if info.style == "lines" else ()
+    return info.style, *ticks
+
+
+def _stripes(info: StripeInfo) -> tuple[object, ...]:
+    return info.size, info.before.size
+
+
+def _moves_chart(info: MovesInfo) -> Chart:
+    return Chart(moves_plot, info, name="channels", **(_WIDE | _FITTING))
+
+
+def _stripes_chart(info: StripeInfo) -> Chart:
+    return Chart(stripe_plot, info, name="stripes", legend_opts=LEGEND, **_WIDE)
 
 
 class LayerView(Sighted):
@@ -126,6 +140,7 @@ class LayerView(Sighted):
         orders: texts that `shown` may be.
         layer: name of the picked layer.
         shown: whose order is looked at.
+        aside: which figure stands beside the curves.
         replay: Replay of the picked layer that is watched, or None.
         looked: OrderPair that is drawn: the picked layer's, or a step of the replay; set by
             the view.
@@ -137,6 +152,9 @@ class LayerView(Sighted):
     orders = param.List([], allow_refs=True)
     layer = param.String("")
     shown = param.String("")
+    aside = param.Selector(
+        default="moves", objects={"where each channel went": "moves", "lost by stripe": "stripes"}
+    )
     replay = param.Parameter(None, allow_refs=True)
     looked = param.Parameter(None)
 
@@ -147,43 +165,64 @@ class LayerView(Sighted):
         self._layers.param.watch(self._pick_layer, "value")
         self._orders.param.watch(self._pick_order, "value")
         self._offer()
-        heatmaps = HeatmapPair(pair=self.param.looked, seen=False)
-        curves = CurvesView(tracks=self.param.tracks, seen=False)
-        stripes = StripesView(pair=self.param.looked, seen=False)
-        self._parts = (heatmaps, curves, stripes)
-        kind = pn.widgets.RadioButtonGroup.from_param(heatmaps.param.kind, **_SMALL_BUTTONS)
-        clock = pn.widgets.RadioButtonGroup.from_param(curves.param.clock, **_SMALL_BUTTONS)
+        self._heatmaps = HeatmapPair(pair=self.param.looked, seen=False)
+        self._curves = CurvesView(tracks=self.param.tracks, seen=False)
+        self._asides = {
+            "moves": moves_view(pair=self.param.looked, seen=False),
+            "stripes": stripes_view(pair=self.param.looked, seen=False),
+        }
+        self._beside = pn.Column(margin=0, **_STRETCH)
         self._player = ReplayBar(replay=self.param.replay)
         self._player.param.watch(lambda _: self._look(), "pair")
-        again = pn.widgets.Button(label="Replay", width=76, margin=(14, 4))
-        again.visible = on_replay is not None
-        again.on_click(lambda _: on_replay() if on_replay is not None else None)
         self._look()
-        told = pn.bind(layer_sentence, self.param.rows, self.param.layer, self.param.pair)
-        self._layout = pn.Column(
-            pn.Row(self._layers, self._orders, kind, clock, again, sizing_mode="stretch_width"),
-            pn.pane.HTML(
-                told, sizing_mode="stretch_width", margin=(0, 10), styles={"font-size": "12px"}
-            ),
-            self._player,
-            heatmaps,
-            pn.Row(curves, stripes, sizing_mode="stretch_width"),
-            sizing_mode="stretch_width",
-        )
+        self._layout = self._laid_out(on_replay)
         self._reveal()
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
 
+    def _laid_out(self, on_replay: Callable[[], None] | None) -> pn.Column:
+        kind = self._heatmaps.kind_buttons(**(BUTTONS | {"margin": (10, 6)}))
+        again = pn.widgets.Button(label="Replay", width=76, margin=(14, 4))
+        again.visible = on_replay is not None
+        again.on_click(lambda _: on_replay() if on_replay is not None else None)
+        told = pn.bind(layer_sentence, self.param.rows, self.param.layer, self.param.pair)
+        aside = pn.widgets.RadioButtonGroup.from_param(self.param.aside, **BUTTONS)
+        return pn.Column(
+            pn.Row(self._layers, self._orders, kind, again, **_STRETCH),
+            pn.pane.HTML(told, margin=(0, 10), styles={"font-size": "12px"}, **_STRETCH),
+            self._player,
+            self._heatmaps,
+            pn.Row(self._curves, pn.Column(aside, self._beside, **_STRETCH), **_STRETCH),
+            **_STRETCH,
+        )
+
     @param.depends("seen", watch=True)
     def _reveal(self) -> None:
-        reveal(self._parts, seen=self.seen)
+        reveal([*self._heatmaps.parts, self._curves], seen=self.seen)
+        self._turn_aside()
+
+    @param.depends("aside", watch=True)
+    def _turn_aside(self) -> None:
+        """Draw the figure that is chosen to stand beside the curves."""
+        for name, view in self._asides.items():
+            if name != self.aside:
+                view.seen = False
+        chosen = self._asides[self.aside]
+        reveal([chosen], seen=self.seen)
+        if self.seen and self._beside.objects != [chosen.__panel__()]:
+            self._beside.objects = [chosen]
 
     @param.depends("pair", "replay", watch=True)
     def _look(self) -> None:
-        step = self._player.pair
-        watched = self.replay is not None and step is not None and self.replay.layer == step.layer
-        self.looked = step if watched else self.pair
+        step: OrderPair | None = self._player.pair
+        pair: OrderPair | None = self.pair
+        if step is None or self.replay is None or self.replay.layer != step.layer:
+            self.looked = pair
+        elif pair is None or pair.layer != step.layer:
+            self.looked = step
+        else:
+            self.looked = replace(step, weights=pair.weights, unit=pair.unit)
 
     @param.depends("rows", "orders", "layer", "shown", watch=True)
     def _offer(self) -> None:

@@ -53,6 +53,10 @@ class Heatmaps(HeatmapPair):
         **params: Any,
     ) -> None:
         super().__init__(pair=_pair(layer, order, NMPattern.parse(pattern), title), **params)
+        self._chosen = pn.Column(self.kind_buttons(), self._layout, sizing_mode="stretch_width")
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._chosen
 
 
 class Curves(CurvesView):
@@ -66,12 +70,6 @@ class Curves(CurvesView):
     def __init__(self, result: SearchResult | Sequence[SearchResult], **params: Any) -> None:
         results = [result] if isinstance(result, SearchResult) else list(result)
         super().__init__(tracks={one.label: trace_track(one.trace) for one in results}, **params)
-        self._clocked = pn.Column(
-            pn.widgets.RadioButtonGroup.from_param(self.param.clock, name=""), self._layout
-        )
-
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._clocked
 
 
 class Layers(LayersView):
@@ -125,7 +123,7 @@ def _pair(layer: Any, order: Order, pattern: NMPattern, title: str) -> OrderPair
             f"An order of {len(found)} channels does not fit weights of shape {matrix.shape} "
             f"with {channels} input channels."
         )
-    return OrderPair(title, matrix, found.order, pattern)
+    return OrderPair(title, np.abs(matrix), found.order, pattern, weights=matrix)
 
 
 def _permutation(order: Any, channels: int) -> Permutation:
@@ -135,9 +133,10 @@ def _permutation(order: Any, channels: int) -> Permutation:
 
 
 def _matrix(layer: Any) -> NDArray[np.floating]:
-    """Magnitudes by input channel: float[rows, channels]."""
+    """Weights by input channel, with their signs: float[rows, channels]."""
     weight = as_array(getattr(layer, "weight", layer))
     if weight.ndim > 2:
         # [K, C, R, S] -> [K, R, S, C] -> (K*R*S) x C
         weight = np.moveaxis(weight, 1, -1).reshape(-1, weight.shape[1])
-    return checked_scores(np.abs(weight))
+    scores = checked_scores(np.abs(weight))
+    return np.asarray(weight, dtype=scores.dtype)

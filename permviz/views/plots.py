@@ -9,7 +9,14 @@ from holoviews.streams import Stream
 
 Hook = Callable[[Any, Any], None]
 
-SMALL = {"title": "10pt", "labels": "9pt", "ticks": "8pt"}
+SMALL = {
+    "title": "10pt",
+    "labels": "9pt",
+    "ticks": "8pt",
+    "legend": "8pt",
+    "clabel": "8pt",
+    "cticks": "8pt",
+}
 """Font sizes of figures that stand side by side."""
 
 LEGEND = {
@@ -20,18 +27,25 @@ LEGEND = {
     "spacing": 0,
     "padding": 4,
     "background_fill_alpha": 0.6,
+    # The theme of the served page overwrites the sizes above in the browser, where this wins.
+    "stylesheets": [
+        ".bk-label { font-size: 11px !important; } .bk-grid { row-gap: 1px !important; }"
+    ],
 }
 """A legend that fits into a small figure."""
 
 
 def plainly(plot: Any, _element: Any) -> None:
-    """Hook that leaves the toolbar to the tools, and WebGL to figures that need it.
+    """Hook that leaves the toolbar to tools that need a button, and WebGL to other figures.
 
     A few hundred bars or an image gain nothing from it, and where no graphics card helps
     it takes seconds before the first of them is seen.
     """
     plot.state.toolbar.logo = None
     plot.state.output_backend = "canvas"
+    for tool in plot.state.toolbar.tools:
+        if isinstance(tool, HoverTool) and tool.visible:
+            tool.visible = False
 
 
 def savable(plot: Any, _element: Any) -> None:
@@ -51,6 +65,21 @@ def margins(left: int, right: int) -> Hook:
         plot.state.min_border_left, plot.state.min_border_right = left, right
 
     return keep
+
+
+def fitting(plot: Any, element: Any) -> None:
+    """Hook that shows all of what is drawn when it has other ends than what was drawn before.
+
+    While they stay, a zoom stays as it is. HoloViews fits an axis once, or at every drawing.
+    """
+    asked = hv.Store.lookup_options("bokeh", element, "plot").kwargs
+    for key, axis in (("x", plot.state.x_range), ("y", plot.state.y_range)):
+        limits = asked[f"{key}lim"]
+        start, end = reversed(limits) if asked.get(f"invert_{key}axis") else limits
+        ends = f"{start} to {end}"
+        # The name stays with the range, also where several figures share it.
+        if axis.name != ends:
+            axis.update(name=ends, start=start, end=end, reset_start=start, reset_end=end)
 
 
 def live(

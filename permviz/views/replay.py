@@ -85,8 +85,9 @@ class Replay(pn.viewable.Viewer):
         super().__init__(**params)
         self._bar = ReplayBar(replay=result_replay(scores, result, title))
         heatmaps = HeatmapPair(pair=self._bar.param.pair)
-        kind = pn.widgets.RadioButtonGroup.from_param(heatmaps.param.kind, name="")
-        self._layout = pn.Column(self._bar, kind, heatmaps, sizing_mode="stretch_width")
+        self._layout = pn.Column(
+            self._bar, heatmaps.kind_buttons(), heatmaps, sizing_mode="stretch_width"
+        )
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout

@@ -3,7 +3,7 @@ import pytest
 
 from permviz.app.tracks import TrackLog
 from permviz.core.permutation import Permutation
-from permviz.core.trace import Finished, Improved, Started
+from permviz.core.trace import Bounded, Finished, Improved, Started
 from permviz.session.events import SearchMoved, SearchQueued
 
 SLOT = np.array([0])
@@ -38,3 +38,9 @@ def test_first_group_with_a_search_counts_and_others_are_left_out():
     log = log_of(Started(1.0, 2.0), group="b")
     assert list(log.tracks(("a", "b"), ("swap", "osg"))) == ["osg"]
     assert log.tracks(("a",), ("osg",)) == {}
+
+
+def test_track_knows_the_least_efficacy_that_is_out_of_reach():
+    log = log_of(Started(10.0, 20.0), Bounded(0.5, 18.0), Bounded(0.7, 16.0))
+    assert log.tracks(("g",), ("osg",))["osg"].bound == pytest.approx(60.0)
+    assert log_of(Started(1.0, 2.0)).tracks(("g",), ("osg",))["osg"].bound == 100.0

@@ -9,6 +9,8 @@ from hypothesis.extra.numpy import arrays
 from permviz.core.pattern import NMPattern
 from permviz.core.permutation import Permutation
 from permviz.core.score import (
+    _compared,
+    _ranked,
     checked_scores,
     efficacy,
     efficacy_percent,
@@ -50,6 +52,15 @@ def test_the_mask_keeps_exactly_the_pattern_and_the_retained_score(scores, patte
     assert (counts == pattern.n).all()
     assert kept[:, whole:].all()
     assert scores[kept].sum() == pytest.approx(retained(scores, pattern))
+
+
+@given(st.integers(0, 10_000), st.sampled_from([(1, 2), (2, 4), (3, 5), (7, 16), (9, 20)]))
+def test_comparing_and_sorting_keep_the_same_entries_ties_included(seed, pattern):
+    n, m = pattern
+    scores = np.random.default_rng(seed).integers(0, 4, (3, 3 * m)).astype(np.float32)
+    slow = _ranked(scores, NMPattern(n, m))
+    assert (_compared(scores, NMPattern(n, m)) == slow).all()
+    assert (mask(scores, NMPattern(n, m)) == slow).all()
 
 
 @given(matrices, patterns, st.integers(0, 2**32 - 1))

@@ -1,6 +1,18 @@
-import numpy as np
+from dataclasses import replace
 
-from permviz.figures.curves import MOST_POINTS, Track, curve_info, curve_plot
+import numpy as np
+import pytest
+
+from permviz.figures.curves import (
+    MOST_POINTS,
+    OPTIMUM,
+    Track,
+    _heights,
+    curve_info,
+    curve_plot,
+    trace_track,
+)
+from permviz.search.run import search
 
 
 def track(points=3, *, finished=True):
@@ -45,6 +57,49 @@ def test_long_tracks_are_thinned_and_keep_their_ends():
 
 def test_plot_has_a_curve_for_each_strategy_in_order():
     plot = curve_plot(curve_info({"osg": track(), "channel_swap": track(2)}))
-    first, second = plot
+    first, second, optimum = plot
+    assert optimum.label == "row optimum"
+    assert optimum.dimension_values("level").tolist() == [OPTIMUM, OPTIMUM]
+    assert optimum.dimension_values("from").tolist() == [0.0, 1.75]
     assert (first.label, second.label) == ("osg", "channel_swap")
     np.testing.assert_array_equal(first.dimension_values("efficacy"), [0, 1, 2, 3, 3])
+
+
+def test_logarithmic_time_begins_before_the_first_improvement():
+    info = curve_info({"osg": track(2), "swap": track(3)}, log=True)
+    assert [line.x[0] for line in info.lines] == [0.25, 0.25]
+    assert info.lines[0].x.tolist() == [0.25, 0.5, 1.0, 1.25]
+    assert info.span == (0.25, 1.75)
+    assert info.ticks == [0.5, 1.0]
+    assert curve_info({"osg": track(2)}).ticks is None
+    curve_plot(info)
+
+
+def test_search_that_took_no_time_yet_is_drawn_on_a_logarithmic_axis():
+    empty = Track(np.empty(0), np.empty(0, dtype=np.int64), np.empty(0), 0.0, 0, finished=False)
+    info = curve_info({"random": empty}, log=True)
+    assert info.span == (1.0, 2.0)
+    curve_plot(info)
+
+
+def test_least_proved_bound_is_drawn_where_it_is_below_the_row_optimum():
+    tracks = {"osg": replace(track(), bound=80.0), "exact": replace(track(), bound=60.0)}
+    info = curve_info(tracks)
+    assert info.bound == 60.0
+    *_, optimum, bound = curve_plot(info)
+    assert (optimum.label, bound.label) == ("row optimum", "upper bound")
+    assert bound.dimension_values("level").tolist() == [60.0, 60.0]
+
+
+def test_axis_reaches_to_the_optimum_or_to_the_curves():
+    heights = [_heights(curve_info({"osg": track()}, whole=whole))[1] for whole in (True, False)]
+    assert heights == [105.0, pytest.approx(3.24)]
+
+
+def test_track_of_a_trace_ends_at_the_efficacy_and_knows_the_bound():
+    scores = np.random.default_rng(0).random((8, 8))
+    result = search(scores, "exact")
+    found = trace_track(result.trace)
+    assert found.efficacies[-1] == pytest.approx(result.efficacy, abs=0.01)
+    assert found.bound == pytest.approx(result.efficacy + result.gap, abs=0.01)
+    assert found.bound < OPTIMUM

@@ -7,17 +7,17 @@ from hypothesis import strategies as st
 from permviz.core.pattern import NMPattern
 from permviz.core.score import mask
 from permviz.errors import PermutationError
-from permviz.figures.heatmap import (
-    NEAR_CELLS,
-    SIDE,
-    Window,
-    clipped,
-    color_limit,
-    heatmap_info,
-    heatmap_plot,
-)
+from permviz.figures import heatmap
+from permviz.figures.heatmap import NEAR_CELLS, SIDE, Window, clipped, color_limit
+from permviz.figures.heatmap_plot import MARKED_SIDE, bar_title, heatmap_plot
+from permviz.figures.pair import OrderPair
 
 TWO_FOUR = NMPattern(2, 4)
+
+
+def heatmap_info(matrix, order, pattern, window=None, kind="magnitude", **more):
+    pair = OrderPair("a", matrix, order, pattern, more.get("weights"))
+    return heatmap.heatmap_info(pair, order, window, kind, more.get("limit"))
 
 
 def scores(rows, channels, seed=0):
@@ -116,6 +116,61 @@ def test_kinds_split_the_matrix_into_what_is_kept_and_what_is_pruned():
         "kept": [[0, 0, 191, 255]],
         "pruned": [[64, 128, 0, 0]],
     }
+
+
+def test_signs_are_shown_with_the_strongest_weight_of_each_pixel():
+    weights = np.array([[-4.0, 1.0, 2.0, 0.0]], dtype=np.float32)
+    info = heatmap_info(
+        np.abs(weights), np.arange(4), TWO_FOUR, kind="sign", limit=4.0, weights=weights
+    )
+    assert info.shade.tolist() == [[1, 160, 192, 128]]
+    np.testing.assert_allclose(info.value(info.shade), weights, atol=4 / 127)
+    assert info.cells.values.tolist() == weights.tolist()
+    wide = np.zeros((1, 2 * SIDE), dtype=np.float32)
+    wide[0, :4] = 1.0, -3.0, 2.0, -1.0
+    far = heatmap_info(
+        np.abs(wide), np.arange(2 * SIDE), TWO_FOUR, kind="sign", limit=3.0, weights=wide
+    )
+    assert far.shade[0, :2].tolist() == [1, 213]
+
+
+def test_mask_is_exact_when_near_and_the_share_of_the_magnitude_when_far():
+    matrix = scores(5, 24)
+    near = heatmap_info(matrix, np.arange(24), TWO_FOUR, kind="mask")
+    assert ((near.shade == 255) == mask(matrix, TWO_FOUR)).all()
+    assert set(near.shade.ravel().tolist()) == {0, 255}
+    wide = scores(3, 4 * SIDE)
+    far = heatmap_info(wide, np.arange(4 * SIDE), TWO_FOUR, kind="mask")
+    kept = np.where(mask(wide, TWO_FOUR), wide, 0).reshape(3, -1, 4).sum(axis=2)
+    share = kept / wide.reshape(3, -1, 4).sum(axis=2)
+    np.testing.assert_allclose(far.value(far.shade), 100 * share, atol=0.2)
+
+
+def test_mask_of_nothing_but_zeros_counts_entries():
+    nothing = np.zeros((1, 4 * SIDE), dtype=np.float32)
+    far = heatmap_info(nothing, np.arange(4 * SIDE), TWO_FOUR, kind="mask")
+    np.testing.assert_allclose(far.value(far.shade), 50.0, atol=0.2)
+
+
+def test_cells_tell_the_stripe_and_that_a_remainder_has_none():
+    info = heatmap_info(scores(2, 10), np.arange(10)[::-1], TWO_FOUR)
+    assert info.cells.stripe[0].tolist() == [0, 0, 0, 0, 1, 1, 1, 1, -1, -1]
+    assert info.cells.original[1].tolist() == list(range(9, -1, -1))
+
+
+def test_entries_too_narrow_to_be_seen_are_not_marked():
+    wide = MARKED_SIDE + 4
+    _, veil, borders = heatmap_plot(heatmap_info(scores(4, wide), np.arange(wide), TWO_FOUR))
+    assert not veil.dimension_values("veiled").any()
+    assert np.isfinite(veil.dimension_values("value")).all()
+    assert len(borders) == 0
+
+
+def test_what_the_colours_stand_for_is_written_beside_them():
+    assert {
+        kind: bar_title(heatmap_info(scores(2, 4), np.arange(4), TWO_FOUR, kind=kind))
+        for kind in ("magnitude", "sign", "mask")
+    } == {"magnitude": "|w|", "sign": "w", "mask": "% kept"}
 
 
 def test_wrong_order_is_refused():

@@ -5,21 +5,24 @@ from hypothesis import strategies as st
 
 from permviz.core.pattern import NMPattern
 from permviz.core.score import mask, retained
-from permviz.figures.heatmap import Window, heatmap_plot
+from permviz.figures.heatmap import Window, heatmap_info
+from permviz.figures.heatmap_plot import heatmap_plot
 from permviz.figures.pair import OrderPair
-from permviz.figures.rescue import difference_info, kept_under
+
+
+def difference_info(pair, order, window=None, limit=None):
+    return heatmap_info(pair, order, window, "difference", limit)
 
 
 @given(st.integers(0, 10_000), st.sampled_from([(2, 4), (1, 4), (4, 8)]), st.integers(4, 21))
-def test_kept_under_an_order_is_the_mask_of_the_reordered_matrix(seed, pattern, channels):
+def test_what_is_kept_is_the_mask_of_the_reordered_matrix(seed, pattern, channels):
     rng = np.random.default_rng(seed)
     # Few values, so that ties are frequent.
     matrix = rng.integers(0, 4, (5, channels)).astype(np.float32)
     order, nm = rng.permutation(channels), NMPattern(*pattern)
-    asked = rng.permutation(channels)[: rng.integers(1, channels + 1)]
-    expected = np.empty(matrix.shape, dtype=bool)
-    expected[:, order] = mask(matrix[:, order], nm)
-    assert (kept_under(matrix, order, nm, asked) == expected[:, asked]).all()
+    pair = OrderPair("a", matrix, order, nm)
+    assert (pair.kept_found[:, order] == mask(matrix[:, order], nm)).all()
+    assert (pair.kept_given == mask(matrix, nm)).all()
 
 
 @pytest.fixture
@@ -29,17 +32,15 @@ def pair():
 
 
 def test_rescued_minus_given_up_is_what_the_order_gains(pair):
-    before = kept_under(pair.scores, pair.given, pair.pattern, pair.given)
-    after = kept_under(pair.scores, pair.order, pair.pattern, pair.given)
-    gain = (pair.scores * after).sum() - (pair.scores * before).sum()
+    gain = (pair.scores * pair.kept_found).sum() - (pair.scores * pair.kept_given).sum()
     expected = retained(pair.scores[:, pair.order], pair.pattern)
     assert gain == pytest.approx(expected - retained(pair.scores, pair.pattern))
+    assert pair.gains.sum() == pytest.approx(100 * gain / pair.scores.sum())
 
 
 def test_image_is_bright_where_rescued_and_dark_where_given_up(pair):
     info = difference_info(pair, pair.order, limit=1.0)
-    before = kept_under(pair.scores, pair.given, pair.pattern, pair.order)
-    after = kept_under(pair.scores, pair.order, pair.pattern, pair.order)
+    before, after = pair.kept_given[:, pair.order], pair.kept_found[:, pair.order]
     assert info.kind == "difference"
     assert ((info.shade > 128) == (after & ~before & (info.cells.values > 1 / 254))).all()
     assert ((info.shade < 128) == (before & ~after & (info.cells.values > 1 / 254))).all()

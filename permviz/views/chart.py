@@ -1,0 +1,178 @@
+"""A figure on a page: updated in place, its picture as PNG and its data as CSV."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import holoviews as hv
+import panel as pn
+import param
+from bokeh.models import SaveTool
+from holoviews.streams import Pipe, Stream
+
+from permviz.figures.tabular import Tabular, csv_text
+from permviz.views.plots import Hook, live
+from permviz.views.sight import Sighted
+
+# The theme of the served page sets the size of all text in figures, in the browser, to about
+# 1 em whatever was asked for; so the em has to be what is wanted.
+_TEXT = {"font-size": "11px"}
+_CSV_CSS = """
+:host { position: absolute; right: 1px; bottom: 2px; margin: 0; }
+.bk-btn { font-size: 10px !important; padding: 1px 3px !important; min-height: 18px !important;
+  line-height: 1.2 !important; opacity: 0.75; text-transform: none !important; }
+.bk-btn:hover, .bk-btn:focus-visible { opacity: 1; }
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Zoom:
+    """How a figure is looked at.
+
+    Attributes:
+        stream: holds what is in sight.
+        of: what a zoom belongs to; data of another one are shown whole.
+    """
+
+    stream: Stream
+    of: Callable[[Any], object]
+
+
+class Chart(pn.viewable.Viewer):
+    """A live figure with its two downloads.
+
+    Args:
+        plot: draws what `info` computes.
+        data: what is drawn first.
+        info: computes the figure's data from what is sent, and from what is in sight; by
+            default they are what is sent.
+        name: of the files that are saved, without their endings.
+        zoom: makes the figure be drawn anew for what is in sight, and gives it the same
+            axes as all figures of a page that have one.
+        options: plot options, `hooks` among them.
+    """
+
+    def __init__(
+        self,
+        plot: Callable[[Any], Any],
+        data: Any,
+        info: Callable[..., Tabular] | None = None,
+        *,
+        name: str,
+        zoom: Zoom | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        self._pipe, self._zoom = Pipe(data=data), zoom
+        self._info: Tabular | None = None
+
+        def draw(data: Any, **ranges: Any) -> Any:
+            self._info = data if info is None else info(data, **ranges)
+            return plot(self._info)
+
+        hooks = [*options.pop("hooks", ()), _named(name)]
+        streams = [self._pipe] if zoom is None else [self._pipe, zoom.stream]
+        self.drawn: hv.DynamicMap = live(draw, *streams, hooks=hooks, **options)
+        width = options.get("width")
+        size = {"sizing_mode": "stretch_width"} if width is None else {"width": width}
+        # Panel links axes of equal dimensions on a page; figures of other things opt out.
+        pane = pn.pane.HoloViews(
+            self.drawn, linked_axes=zoom is not None, margin=0, styles=_TEXT, **size
+        )
+        csv = pn.widgets.FileDownload(
+            callback=self.csv,
+            filename=f"{name}.csv",
+            label="csv",
+            stylesheets=[_CSV_CSS],
+            width=30,
+            height=20,
+        )
+        self._layout = pn.Column(pane, csv, styles={"position": "relative"}, margin=0, **size)
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._layout
+
+    @property
+    def data(self) -> Any:
+        """What was sent last."""
+        return self._pipe.data
+
+    @property
+    def info(self) -> Tabular | None:
+        """What is drawn; None before it was drawn once."""
+        return self._info
+
+    def send(self, data: Any) -> None:
+        """Draw something else."""
+        zoom = self._zoom
+        if zoom is not None and zoom.of(data) != zoom.of(self.data):
+            zoom.stream.reset()
+        self._pipe.send(data)
+
+    def csv(self) -> io.StringIO:
+        """The data of what is drawn, as a file of text."""
+        return io.StringIO("" if self._info is None else csv_text(self._info))
+
+
+class Staged(Sighted):
+    """A chart that is built when it is first seen, and drawn anew only when it looks different.
+
+    Args:
+        build: makes the chart of some data.
+        height: of the chart, in points, which is kept free until it is there.
+        figure: what needs another chart where it differs; by default nothing.
+        look: what looks different where it differs; by default all data do.
+        params: parameters of the view.
+
+    Attributes:
+        data: what is shown; None for nothing.
+        chart: the chart, once it was seen.
+    """
+
+    data = param.Parameter(None, allow_refs=True)
+
+    def __init__(
+        self,
+        build: Callable[[Any], Chart],
+        height: int,
+        *,
+        figure: Callable[[Any], object] = lambda _: None,
+        look: Callable[[Any], object] = id,
+        **params: Any,
+    ) -> None:
+        super().__init__(**params)
+        self._build, self._figure, self._look = build, figure, look
+        self.chart: Chart | None = None
+        self._layout = pn.Column(height=height, margin=0, sizing_mode="stretch_width")
+        self._show()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._layout
+
+    @param.depends("data", "seen", watch=True)
+    def _show(self) -> None:
+        if not self.seen:
+            return
+        data, chart = self.data, self.chart
+        if data is None:
+            self._layout.objects = []
+            return
+        if chart is None or self._figure(data) != self._figure(chart.data):
+            self.chart = self._build(data)
+            self._layout.objects = [self.chart]
+        elif self._look(data) != self._look(chart.data):
+            chart.send(data)
+        if not self._layout.objects:
+            self._layout.objects = [self.chart]
+
+
+def _named(name: str) -> Hook:
+    """Hook that names the picture that the figure is saved as."""
+
+    def call(plot: Any, _element: Any) -> None:
+        for tool in plot.state.toolbar.tools:
+            if isinstance(tool, SaveTool) and tool.filename != name:
+                tool.filename = name
+
+    return call

@@ -1,0 +1,94 @@
+import csv
+
+import numpy as np
+import pytest
+import torch
+from bokeh.models import SaveTool
+from torch import nn
+
+import permviz as pv
+from permviz.figures.curves import Track, curve_info, curve_plot
+from permviz.views.chart import Chart, Staged
+from permviz.views.compare import Compare
+from permviz.views.groups import Groups
+from permviz.views.layer import LayerView
+from permviz.views.plots import savable
+
+
+@pytest.fixture
+def info(tracks):
+    return lambda points: curve_info(tracks(points))
+
+
+def chart_of(info):
+    return Chart(curve_plot, info, name="curves", hooks=[savable], width=300, height=200)
+
+
+def test_chart_hands_out_the_data_of_what_it_drew_last(info, figures):
+    chart = chart_of(info(3))
+    assert chart.csv().getvalue() == ""
+    assert len(figures(chart.__panel__().get_root())) == 1
+    chart.send(info(5))
+    read = list(csv.DictReader(chart.csv()))
+    assert [float(line["seconds"]) for line in read[:7]] == [0, 1, 2, 3, 4, 5, 5]
+    assert read[0]["curve"] == "osg"
+
+
+def test_picture_is_saved_under_the_name_of_the_chart(info, figures):
+    (figure,) = figures(chart_of(info(3)).__panel__().get_root())
+    (save,) = (tool for tool in figure.toolbar.tools if isinstance(tool, SaveTool))
+    assert save.filename == "curves"
+    assert not any(tool.visible for tool in figure.toolbar.tools if tool is not save)
+
+
+def test_chart_is_built_when_it_is_seen_and_again_only_for_another_figure(info):
+    built = []
+
+    def build(data):
+        built.append(data)
+        return chart_of(data)
+
+    view = Staged(build, 200, figure=lambda data: len(data.lines), seen=False)
+    view.data = info(3)
+    assert built == []
+    view.seen = True
+    view.data = info(4)
+    assert len(built) == 1
+    assert view.chart.data is view.data
+    view.data = curve_info({"osg": view_track()})
+    assert len(built) == 2
+    view.data = None
+    assert list(view.__panel__()) == []
+    view.data = curve_info({"osg": view_track()})
+    assert list(view.__panel__()) == [view.chart.__panel__()]
+
+
+def view_track():
+    return Track(np.array([1.0]), np.array([1]), np.array([5.0]), 2.0, 3, finished=False)
+
+
+def test_what_looks_the_same_is_not_drawn_again(info):
+    view = Staged(chart_of, 200, look=lambda data: data.span, data=info(3))
+    first = view.chart.data
+    view.data = info(3)
+    assert view.chart.data is first
+    view.data = info(4)
+    assert view.chart.data is view.data
+
+
+def test_every_figure_of_every_view_is_saved_as_picture_and_as_table(pair, tracks, rows, figures):
+    scores = np.random.default_rng(0).random((6, 12))
+    network = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8)).eval()
+    views = (
+        LayerView(pair=pair(), tracks=tracks(3), rows=rows),
+        Compare([pv.search(scores, text) for text in ("osg", "channel_swap")]),
+        Groups(pv.analyze(network, torch.randn(2, 8))),
+    )
+    for view in views:
+        root = view.__panel__().get_root()
+        buttons = [one for one in root.select({}) if type(one).__name__ == "FileDownload"]
+        drawn = figures(root)
+        assert len([one for one in buttons if one.label == "csv"]) == len(drawn) > 0
+        for figure in drawn:
+            (save,) = (tool for tool in figure.toolbar.tools if isinstance(tool, SaveTool))
+            assert save.filename
