@@ -188,7 +188,7 @@ def _report(
 def _verification(report: VerifyReport) -> dict[str, Any]:
     told: dict[str, Any] = asdict(report) | {"ok": report.ok, "message": report.message}
     # As JSON reads it back, so that the report in memory is the one in the file.
-    lists = {name: list(told[name]) for name in ("by_output", "left_out")}
+    lists = {name: list(part) for name, part in told.items() if isinstance(part, tuple)}
     return told | lists
 
 
