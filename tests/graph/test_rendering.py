@@ -82,7 +82,7 @@ def test_html_is_well_formed_and_quotes_names(graph: ChannelGraph) -> None:
     parsed = _Cells()
     parsed.feed(graph._repr_html_())
     assert parsed.open == []
-    assert len(parsed.cells) == 6 * 4 + 5 * 2
+    assert len(parsed.cells) == 6 * 4 + 6 * 2
     assert "<odd>" in parsed.cells
     assert any("Bound to the model input" in cell for cell in parsed.cells)
 
