@@ -170,7 +170,7 @@ def _computed(layer: nn.Module, parameter: str) -> str:
         steps = layer.get_submodule(f"parametrizations.{parameter}").children()
         how = f"by the parametrization {', '.join(type(s).__name__.strip('_') for s in steps)}"
         call = f"torch.nn.utils.parametrize.remove_parametrizations(layer, {parameter!r})"
-    elif hasattr(layer, f"{parameter}_v"):
+    elif hasattr(layer, f"{parameter}_g"):
         how, call = "by weight_norm", "torch.nn.utils.remove_weight_norm(layer)"
     elif hasattr(layer, f"{parameter}_orig"):
         how = "from weight_orig"
