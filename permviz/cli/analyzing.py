@@ -10,6 +10,7 @@ from torch import nn
 
 from permviz.cli.console import progress_bar, remarks, results
 from permviz.cli.loading import load
+from permviz.cli.outputs import choice
 from permviz.errors import SourceError
 from permviz.graph.analyze import analyze
 from permviz.graph.calling import Forward
@@ -42,7 +43,7 @@ def run(model: str, state: Path | None, pattern: str, outputs: str = "", *, as_j
             inputs[0],
             inputs[1],
             forward=inputs[2],
-            outputs=_choice(outputs),
+            outputs=choice(outputs),
             on_progress=advance,
         )
     session = Session(graph, settings)
@@ -76,11 +77,6 @@ def _inputs(model: str, state: Path | None) -> tuple[nn.Module, object, Forward 
         return built, inputs, network.forward(built) if network.forward else None
     loaded = load(model, state)
     return loaded.model, loaded.example_inputs, None
-
-
-def _choice(outputs: str) -> list[str | int] | None:
-    names = [name.strip() for name in outputs.split(",") if name.strip()]
-    return [int(name) if name.lstrip("-").isdigit() else name for name in names] or None
 
 
 def _json(found: Coverage, graph: ChannelGraph, model: str, pattern: str) -> str:

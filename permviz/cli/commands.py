@@ -32,6 +32,9 @@ State = Annotated[
         help="Weights for that architecture: a .safetensors, .pt or .pth state dict.",
     ),
 ]
+Outputs = Annotated[
+    str, typer.Option(metavar="LIST", help="Outputs that count: names or places, as logits,1.")
+]
 
 
 @app.command()
@@ -79,6 +82,7 @@ def search(
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of the random numbers.")] = 0,
     state: State = None,
+    outputs: Outputs = "",
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Directory to export to.")] = None,
     keep: Annotated[
         Path | None,
@@ -100,6 +104,7 @@ def search(
     request = Request(
         model=model,
         state=state,
+        outputs=outputs,
         strategies=tuple(strategy or ["auto"]),
         pattern=pattern,
         importance=importance,
@@ -117,9 +122,7 @@ def analyze(
     model: Model,
     state: State = None,
     pattern: Annotated[str, typer.Option(metavar="N:M", help="What to prune to.")] = "2:4",
-    outputs: Annotated[
-        str, typer.Option(metavar="LIST", help="Outputs that count: names or places, as logits,1.")
-    ] = "",
+    outputs: Outputs = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show which layers can be permuted, on which scores, and what keeps the rest.
@@ -139,11 +142,12 @@ def verify(
         typer.Option(metavar="MODEL", help="What was exported, to compare its output as well."),
     ] = None,
     state: State = None,
+    outputs: Outputs = "",
 ) -> None:
     """Prove that an export is whole, N:M, and (with --model) computes what the model does."""
     from permviz.cli.verifying import run
 
-    run(directory, model, state)
+    run(directory, model, state, outputs)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from permviz.cli.console import Advance, progress_bar, remarks, results, time_left
 from permviz.cli.loading import load
+from permviz.cli.outputs import choice
 from permviz.cli.tables import accuracy_view, layer_table, totals_line
 from permviz.core.plan import PermutationPlan
 from permviz.export.checkpoint import Details, check_target, export
@@ -32,6 +33,7 @@ class Request:
     Attributes:
         model: a demo or architecture.
         state: file with weights for it; None for its own.
+        outputs: comma-separated names or places of those that count; empty for the default.
         strategies: texts such as ``osg(stripes=2)``.
         pattern: N:M.
         importance: what pruning ranks by.
@@ -44,6 +46,7 @@ class Request:
 
     model: str
     state: Path | None
+    outputs: str
     strategies: tuple[str, ...]
     pattern: str
     importance: str
@@ -62,7 +65,8 @@ def run(request: Request) -> int:
     console = remarks()
     loaded = load(request.model, request.state)
     with progress_bar(console) as advance:
-        graph = analyze(loaded.model, loaded.example_inputs, on_progress=advance)
+        wanted = choice(request.outputs)
+        graph = analyze(loaded.model, loaded.example_inputs, outputs=wanted, on_progress=advance)
         advance("Preparing the search kernels", 1.0)
         warm.ensure()
     store = None
@@ -146,7 +150,7 @@ def _export(loaded: LoadedModel, plan: PermutationPlan, out: Path, details: Deta
             loaded.model,
             plan,
             out,
-            example_inputs=loaded.example_inputs,
+            example_inputs=details.graph.example_inputs if details.graph else None,
             details=details,
             on_progress=advance,
         )

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,6 +118,20 @@ class PermutationPlan:
             },
             indent=1,
         )
+
+    @property
+    def stacks(self) -> Mapping[str, int]:
+        """Input axes of the stacks of expert matrices that the model has, by name.
+
+        Raises:
+            PlanError: they are not that.
+        """
+        found: object = self.provenance.get("stacks", {})
+        listed = cast("dict[object, object]", found) if isinstance(found, dict) else {"": None}
+        axes = {name: axis for name, axis in listed.items() if isinstance(name, str)}
+        if not all(type(axis) is int for axis in axes.values()):
+            raise PlanError(f"The plan's stacks are {found!r}; names with an axis are expected.")
+        return cast("dict[str, int]", axes)
 
     @property
     def efficacy(self) -> float:

@@ -228,8 +228,9 @@ def _check_model(
     contents: Contents, model: nn.Module, example_inputs: object
 ) -> VerifyReport | None:
     permuted = apply(model, contents.plan)
-    importance = contents.report.importance
-    expected = state_of(plain(sparsify(permuted, contents.plan.pattern, importance=importance)))
+    plan, importance = contents.plan, contents.report.importance
+    sparse = sparsify(permuted, plan.pattern, importance=importance, stacks=plan.stacks)
+    expected = state_of(plain(sparse))
     demand_equal(expected, contents.tensors)
     if example_inputs is None:
         return None

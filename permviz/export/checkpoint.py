@@ -48,7 +48,8 @@ from permviz.graph.apply import apply
 from permviz.graph.types import ChannelGraph
 from permviz.graph.verify import VerifyReport, verify
 from permviz.models.accuracy import AccuracyTable
-from permviz.models.sparsify import eligibility, masks, plain, remainders, sparsify
+from permviz.models.prunable import eligibility, remainders
+from permviz.models.sparsify import masks, plain, sparsify
 from permviz.session.session import Session
 
 __all__ = ["FORMATS", "CheckReport", "Details", "ExportReport", "check", "check_target", "export"]
@@ -145,15 +146,15 @@ def _draft(
     verification = {}
     if example_inputs is not None:
         verification = _verification(demand_verified(verify(model, permuted, example_inputs)))
-    sparse = sparsify(permuted, plan.pattern, importance=importance)
+    sparse = sparsify(permuted, plan.pattern, importance=importance, stacks=plan.stacks)
     tensors = state_of(plain(sparse))
     _check_kept(plan, tensors)
     pruned = Pruned(
         before=state_of(model),
         permuted=state_of(permuted),
         after=tensors,
-        reasons=eligibility(model, plan.pattern),
-        notes=remainders(model, plan.pattern),
+        reasons=eligibility(model, plan.pattern, plan.stacks),
+        notes=remainders(model, plan.pattern, plan.stacks),
         importance=importance,
     )
     layers = layer_exports(model, plan, pruned, details.graph)
@@ -197,7 +198,7 @@ def _report(
 def _verification(report: VerifyReport) -> dict[str, Any]:
     told: dict[str, Any] = asdict(report) | {"ok": report.ok, "message": report.message}
     # As JSON reads it back, so that the report in memory is the one in the file.
-    lists = {name: list(told[name]) for name in ("by_output", "left_out")}
+    lists = {name: list(part) for name, part in told.items() if isinstance(part, tuple)}
     return told | lists
 
 

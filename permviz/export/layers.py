@@ -18,14 +18,7 @@ from permviz.errors import ExportError
 from permviz.export.deployability import Deployability, deployability
 from permviz.graph.types import ChannelGraph
 from permviz.models.importance import weight_scores
-from permviz.models.sparsify import input_axis, prunable
-
-_KINDS: dict[type[nn.Module], str] = {
-    nn.Linear: "linear",
-    nn.Conv1d: "conv1d",
-    nn.Conv2d: "conv2d",
-    nn.Conv3d: "conv3d",
-}
+from permviz.models.prunable import Prunable, prunables
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +27,7 @@ class LayerExport:
 
     Attributes:
         name: module path.
-        kind: ``conv1d``, ``conv2d``, ``conv3d`` or ``linear``.
+        kind: ``conv1d`` to ``3d``, ``conv_transpose1d`` to ``3d``, ``linear`` or ``experts``.
         tensor: its weight's name in the state dict.
         shape: of its weight.
         status: ``sparse``, or ``dense`` where the pattern was not applied.
@@ -130,9 +123,9 @@ def layer_exports(
     moved = frozenset((move.tensor, move.axis) for move in plan.moves)
     frozen = _frozen_reasons(graph)
     return tuple(
-        _layer_export(name, module, pruned, _Planned(plan.pattern, moved, frozen))
-        for name, module in model.named_modules()
-        if prunable(module) and _weight_of(name) in pruned.before
+        _layer_export(item, model, pruned, _Planned(plan.pattern, moved, frozen))
+        for item in prunables(model, plan.stacks).values()
+        if item.tensor in pruned.before
     )
 
 
@@ -158,17 +151,18 @@ class _Planned:
     frozen: Mapping[str, str]
 
 
-def _layer_export(name: str, module: nn.Module, pruned: Pruned, planned: _Planned) -> LayerExport:
-    tensor = _weight_of(name)
+def _layer_export(
+    item: Prunable, model: nn.Module, pruned: Pruned, planned: _Planned
+) -> LayerExport:
+    tensor, axis = item.tensor, item.axis
     shape = tuple(pruned.after[tensor].shape)
     dense = pruned.reasons.get(tensor, "")
-    axis = input_axis(module)
     permuted = (tensor, axis) in planned.moved
     weight = _Weight(tensor, axis, dense=bool(dense))
     total, default, kept, optimum = _figures(weight, pruned, planned.pattern)
     return LayerExport(
-        name=name,
-        kind=_kind(module),
+        name=item.layer,
+        kind=item.kind,
         tensor=tensor,
         shape=shape,
         status="dense" if dense else "sparse",
@@ -181,9 +175,9 @@ def _layer_export(name: str, module: nn.Module, pruned: Pruned, planned: _Planne
         row_optimum=optimum,
         zeros=int((pruned.after[tensor] == 0).sum()),
         deployability=deployability(
-            shape if axis == 1 else shape[::-1],
+            _output_input(shape, item),
             planned.pattern,
-            conv_groups=int(getattr(module, "groups", 1)),
+            conv_groups=int(getattr(model.get_submodule(item.module), "groups", 1)),
             dense_because=dense,
         ),
         input_axis=axis,
@@ -228,9 +222,8 @@ def _frozen_reasons(graph: ChannelGraph | None) -> dict[str, str]:
     return {layer.tensor: layer.frozen.reason for layer in layers if layer.frozen is not None}
 
 
-def _kind(module: nn.Module) -> str:
-    return next((kind for known, kind in _KINDS.items() if isinstance(module, known)), "linear")
-
-
-def _weight_of(module_name: str) -> str:
-    return f"{module_name}.weight" if module_name else "weight"
+def _output_input(shape: tuple[int, ...], item: Prunable) -> tuple[int, int]:
+    """Output and input channels of the matrix, or of each matrix of a stack."""
+    first = 1 if item.kind == "experts" else 0
+    other = first + 1 if item.axis == first else first
+    return shape[other], shape[item.axis]

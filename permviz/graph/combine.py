@@ -16,7 +16,9 @@ from permviz.graph.ledger import Call, Column
 def combine(call: Call, operands: Sequence[Value], shape: Shape | None = None) -> Value:
     """Element-wise operation: what meets at one index belongs to one channel.
 
-    A channel may not move where an operand varies without labels.
+    A channel may not move where an operand varies without labels. Where two operands have
+    one labelled axis in common and others of their own, as a product of queries and values
+    of the same heads, each keeps its labels and moves only along its own axes.
     """
     sizes = call.shape if shape is None else shape
     aligned = [align(value, len(sizes)) for value in operands]
@@ -27,7 +29,7 @@ def combine(call: Call, operands: Sequence[Value], shape: Shape | None = None) -
     for cluster, blocking in zip(clusters, held, strict=True):
         members = [f for v in aligned for f in v.facets if cluster.issuperset(tracked_axes(f))]
         if blocking is None:
-            combined.append(_combine_cluster(call, aligned, members, cluster, sizes))
+            combined.extend(_combine_cluster(call, aligned, members, cluster, sizes))
         else:
             _freeze_all(call, members, blocking.cause)
     uniform = tuple(all(v.uniform[axis] for v in aligned) for axis in range(len(sizes)))
@@ -124,12 +126,42 @@ def _combine_cluster(
     members: Sequence[Labels],
     axes: frozenset[int],
     sizes: Shape,
+) -> list[Labels]:
+    kinds = {frozenset(tracked_axes(facet)) for facet in members}
+    shared = frozenset(a for a in axes if sum(a in kind for kind in kinds) > 1)
+    own = [kind for kind in kinds if kind - shared]
+    if len(own) < 2:
+        return [_together(call, operands, members, axes, frozenset(), sizes)]
+    for facet in members:
+        if shared.issuperset(tracked_axes(facet)):
+            mark(call, facet, tracked_axes(facet))
+    return [
+        _together(
+            call,
+            operands,
+            [f for f in members if kind == frozenset(tracked_axes(f))],
+            kind,
+            shared,
+            sizes,
+        )
+        for kind in sorted(own, key=sorted)
+    ]
+
+
+def _together(
+    call: Call,
+    operands: Sequence[Value],
+    members: Sequence[Labels],
+    axes: frozenset[int],
+    pinned: frozenset[int],
+    sizes: Shape,
 ) -> Labels:
+    """Tie what meets at one index; channels stay where they are along the pinned axes."""
     span = tuple(size if axis in axes else 1 for axis, size in enumerate(sizes))
     out = next((facet for facet in members if facet.shape == span), None)
     if out is None:
         out = np.broadcast_to(members[0], span).copy()
-    fixed = [axis for axis in sorted(axes) if any(v.ordered(axis) for v in operands)]
+    fixed = [a for a in sorted(axes) if a in pinned or any(v.ordered(a) for v in operands)]
     columns = [spread(facet, span) for facet in (*members, out)]
     call.ledger.relate(columns, [coordinate(span, axis) for axis in fixed])
     return out

@@ -112,7 +112,7 @@ def _ordered_axes(ledger: Ledger) -> Iterator[Axis]:
 def _roles(layers: Sequence[LayerCall]) -> Mapping[tuple[str, int], Role]:
     roles: dict[tuple[str, int], Role] = {}
     for layer in layers:
-        depthwise = layer.conv_groups > 1 and layer.shape[1] == 1
+        depthwise = layer.conv_groups > 1 and layer.width == 1
         read, written = ("passenger",) * 2 if depthwise else ("consumer", "producer")
         roles.setdefault((layer.tensor, layer.input_axis), read)
         roles.setdefault((layer.tensor, layer.output_axis), written)

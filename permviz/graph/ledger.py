@@ -97,6 +97,12 @@ class LayerCall:
     output_axis: int = 0
     computed: bool = False
 
+    @property
+    def width(self) -> int:
+        """Number of input channels that each row reads, those of one convolution group."""
+        size = self.shape[self.input_axis]
+        return size // self.conv_groups if self.kind.startswith("conv_transpose") else size
+
 
 @dataclass(slots=True)
 class Ledger:

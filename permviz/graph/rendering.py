@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # what is rendered imports its renderer
     from collections.abc import Iterable, Sequence
 
     from permviz.graph.types import ChannelGraph, ChannelGroup, Layer
+    from permviz.graph.verify_report import GroupError
 
 _ROLES = ("consumer", "producer", "passenger")
 
@@ -52,6 +53,7 @@ class GroupLine:
         blocks: sizes of the sets inside which channels may move.
         tensors: names of the tensors that read, write and carry its channels, by role.
         control: how much moving one side alone changed the output; None if not tried.
+        error: how much the group by itself changed the output in float64; None if not tried.
     """
 
     name: str
@@ -59,6 +61,7 @@ class GroupLine:
     blocks: tuple[int, ...]
     tensors: tuple[tuple[str, tuple[str, ...]], ...]
     control: float | None
+    error: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +138,14 @@ def as_html(graph: ChannelGraph) -> str:
         ),
     )
     groups = _table(
-        ("group", "control", *_ROLES),
+        ("group", "error", "control", *_ROLES),
         (
-            (_sizes(line), _control(line), *(", ".join(names) for _, names in line.tensors))
+            (
+                _sizes(line),
+                _change(line.error),
+                _change(line.control),
+                *(", ".join(names) for _, names in line.tensors),
+            )
             for line in told.groups
         ),
     )
@@ -185,6 +193,7 @@ def _group_line(group: ChannelGroup, graph: ChannelGraph) -> GroupLine:
         blocks=tuple(block.size for block in group.blocks),
         tensors=tuple((role, tuple(names)) for role, names in by_role.items()),
         control=graph.controls.get(group.name),
+        error=next((e.float64_error for e in _errors(graph) if e.name == group.name), None),
     )
 
 
@@ -210,8 +219,12 @@ def _tensors(line: GroupLine) -> str:
     return "; ".join(f"{verbs[role]} {', '.join(names)}" for role, names in line.tensors if names)
 
 
-def _control(line: GroupLine) -> str:
-    return "" if line.control is None else f"{line.control:.1e}"
+def _errors(graph: ChannelGraph) -> Sequence[GroupError]:
+    return graph.verification.by_group if graph.verification is not None else ()
+
+
+def _change(size: float | None) -> str:
+    return "" if size is None else f"{size:.1e}"
 
 
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -8,7 +8,7 @@ from permviz.graph import nodes
 from permviz.graph.calling import Inputs
 from permviz.graph.capture import Program, sentence
 from permviz.graph.outputs import relative_error, run
-from permviz.graph.verify import copied
+from permviz.graph.reference import copied
 
 
 def demand_repeatable(model: nn.Module, inputs: Inputs, program: Program) -> None:

@@ -1,7 +1,7 @@
 """Trying every group out on the model itself, and setting aside those that do not hold."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from torch import nn
@@ -9,13 +9,14 @@ from torch import nn
 from permviz.core.permutation import Permutation
 from permviz.core.plan import TensorMove
 from permviz.errors import VerificationError
+from permviz.graph.alone import Moved, alone, control
 from permviz.graph.apply import occurrence_moves
 from permviz.graph.calling import Inputs
 from permviz.graph.labels import Cause
 from permviz.graph.outputs import run, run_wide
+from permviz.graph.reference import Reference, replaced
 from permviz.graph.types import ChannelGroup, Occurrence
-from permviz.graph.verify import Reference, replaced
-from permviz.graph.verify_report import VerifyReport
+from permviz.graph.verify_report import GroupError, SetAside, VerifyReport
 
 Progress = Callable[[float], None]
 # A wrong group may survive one order by accident, such as one that keeps its pairs.
@@ -62,13 +63,17 @@ def tried(
         on_progress(done / len(groups))
         if group.name in failed:
             continue
-        controls[group.name], visible = trial.control(group)
-        if not visible:
+        controls[group.name] = trial.control(group)
+        if controls[group.name] <= trial.reference.visible:
             failed[group.name] = VACUOUS
     held = [group for group in groups if group.name not in failed]
+    by_group = trial.alone(held, controls, failed)
+    held = [group for group in held if group.name not in failed]
     if not held:
         return Outcome(failed, None, controls)
-    return Outcome(failed, trial.report(held, min(controls[g.name] for g in held)), controls)
+    report = trial.report(held, min(controls[group.name] for group in held), by_group)
+    aside = tuple(SetAside(name, cause.reason) for name, cause in failed.items())
+    return Outcome(failed, replace(report, set_aside=aside), controls)
 
 
 @dataclass(slots=True)
@@ -88,24 +93,46 @@ class _Trial:
             failed |= {group.name: together for group in rest}
         return failed
 
-    def control(self, group: ChannelGroup) -> tuple[float, bool]:
-        """How much moving one side of the channels alone changes the output; if visibly."""
-        one_side = group.consumers or group.occurrences[:1]
-        moves = self._moves({group.name: one_side}, self.rounds[0])
-        native = self.reference.native_change(moves)
-        if native > self.reference.tolerance:
-            return native, True
-        wide = self.reference.wide_change(moves)
-        return wide, wide > self.reference.visible
+    def control(self, group: ChannelGroup) -> float:
+        """How much moving one side of the channels alone changes the output."""
+        return control(self.reference, [Moved(group, self.rounds[0][group.name])])
 
-    def report(self, groups: Sequence[ChannelGroup], control: float) -> VerifyReport:
+    def alone(
+        self,
+        groups: Sequence[ChannelGroup],
+        controls: Mapping[str, float],
+        failed: dict[str, Cause],
+    ) -> tuple[GroupError, ...]:
+        """Errors of each group by itself; those that do not hold join the failed ones."""
+        listed = [Moved(g, self.rounds[0][g.name], controls[g.name]) for g in groups]
+        found = alone(self.reference, listed)
+        for item in found:
+            if not self._holds(item):
+                error = max(item.native_error, item.float64_error)
+                failed[item.name] = Cause(f"Permuting it changed the output by {error:.1e}.")
+        return tuple(item for item in found if item.name not in failed)
+
+    def report(
+        self, groups: Sequence[ChannelGroup], control: float, by_group: tuple[GroupError, ...]
+    ) -> VerifyReport:
         """Permute these groups together, by the first round's orders."""
         places = {group.name: group.occurrences for group in groups}
         moves = self._moves(places, self.rounds[0])
         reference = self.reference
         native = run(reference.native, reference.native_inputs, replaced(reference.native, moves))
         wide, _ = run_wide(reference.wide, reference.wide_inputs, replaced(reference.wide, moves))
-        return reference.report(native.tensors, wide.tensors, control)
+        return reference.compared(native.tensors, wide.tensors, control, by_group)
+
+    def _holds(self, item: GroupError) -> bool:
+        return item.float64_error <= self.reference.wide_tolerance and self._explained(
+            item.native_error
+        )
+
+    def _explained(self, change: float) -> bool:
+        """Whether a native change is rounding, as the model itself answers it."""
+        if change > self.reference.tolerance:
+            self.reference = self.reference.explaining(change)
+        return change <= self.reference.tolerance
 
     def _suspects(self, groups: Sequence[ChannelGroup]) -> dict[str, float]:
         """Halve the groups until those that change the output stand alone."""
@@ -118,14 +145,18 @@ class _Trial:
         return self._suspects(groups[:half]) | self._suspects(groups[half:])
 
     def _error(self, groups: Sequence[ChannelGroup]) -> float:
-        """How much permuting these groups changes the output; 0 within the tolerances."""
+        """How much permuting these groups changes the output; 0 within the tolerances.
+
+        Equality in float64 is the proof. A native difference beyond its bound counts unless
+        the model makes as much of rounding alone, as where a router nearly ties.
+        """
         places = {group.name: group.occurrences for group in groups}
         for orders in self.rounds:
             wide = self.reference.wide_change(self._moves(places, orders))
             if wide > self.reference.wide_tolerance:
                 return wide
         native = self.reference.native_change(self._moves(places, self.rounds[0]))
-        return native if native > self.reference.tolerance else 0.0
+        return 0.0 if self._explained(native) else native
 
     def _moves(self, places: Places, orders: Mapping[str, Permutation]) -> tuple[TensorMove, ...]:
         chosen = [(place, orders[name]) for name in places for place in places[name]]

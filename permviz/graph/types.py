@@ -13,6 +13,8 @@ from permviz.graph.verify_report import VerifyReport
 
 Role = Literal["consumer", "producer", "passenger"]
 Indices = NDArray[np.int64]
+_MATRICES = ("linear", "experts")
+_STACKED = 3  # axes: expert, and two of its matrix
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,6 +115,17 @@ class Layer:
     output_axis: int = 0
     computed: bool = False
 
+    @property
+    def width(self) -> int:
+        """Number of input channels that each row reads, those of one convolution group."""
+        size = self.shape[self.input_axis]
+        return size // self.conv_groups if self.kind.startswith("conv_transpose") else size
+
+    @property
+    def channels(self) -> int:
+        """Number of input channels, those of all convolution groups."""
+        return self.width * self.conv_groups
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChannelGraph:
@@ -149,6 +162,15 @@ class ChannelGraph:
     def by_name(self) -> Mapping[str, ChannelGroup]:
         """The groups by their names."""
         return {group.name: group for group in self.groups}
+
+    @property
+    def stacks(self) -> Mapping[str, int]:
+        """Input axes of the stacks of expert matrices, by name, as `sparsify` takes them."""
+        return {
+            layer.tensor: layer.input_axis
+            for layer in self.layers
+            if layer.kind in _MATRICES and len(layer.shape) == _STACKED and not layer.computed
+        }
 
     def __repr__(self) -> str:
         return as_line(self)

@@ -25,6 +25,40 @@ class OutputError:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupError:
+    """Difference of the outputs when one channel group alone is permuted; relative.
+
+    Attributes:
+        name: of the group.
+        native_error: in the model's own precision.
+        float64_error: in float64.
+        control_change: in float64 or the model's precision, after moving the channels on one
+            side alone.
+        together: how many groups moved in that run: 1, or more where there are so many groups
+            that a run for each would take too long. Their errors are the same then.
+    """
+
+    name: str
+    native_error: float
+    float64_error: float
+    control_change: float
+    together: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A channel group that did not hold and stays in its order.
+
+    Attributes:
+        name: of the group.
+        reason: one sentence.
+    """
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class VerifyReport:
     """Comparison of a permuted model with its original; all errors are relative.
 
@@ -33,13 +67,17 @@ class VerifyReport:
         float64_error: difference of the outputs when both are run in float64.
         control_change: difference in float64 after deliberately moving channels wrongly.
         native_tolerance: bound for `native_error`: that of the type, or four times the
-            model's own rounding error where that is larger.
+            model's own rounding error or `response` where that is larger.
         float64_tolerance: bound for `float64_error`: 1e-10, or 16 times what one rounding step
             of every weight changes where that is more, but at most 1e-6.
         by_output: the same errors for each output that counts.
         left_out: outputs that do not count.
         casts: casts to a narrower type inside the model that the float64 runs leave out, so
             that they stay comparable at 1e-10; the native runs contain them.
+        by_group: the same errors for each channel group alone, where the groups are known.
+        set_aside: groups that did not hold, which the comparison leaves where they are.
+        response: what moving every weight by some rounding steps changes in the model's own
+            precision; measured only where `native_error` asks for it, else 0.
     """
 
     native_error: float
@@ -50,19 +88,29 @@ class VerifyReport:
     by_output: tuple[OutputError, ...] = ()
     left_out: tuple[str, ...] = ()
     casts: int = 0
+    by_group: tuple[GroupError, ...] = ()
+    set_aside: tuple[SetAside, ...] = ()
+    response: float = 0.0
 
     @property
     def equal(self) -> bool:
-        """Whether both errors are within their bounds."""
-        return (
-            self.native_error <= self.native_tolerance
-            and self.float64_error <= self.float64_tolerance
-        )
+        """Whether all errors, those of single groups too, are within their bounds."""
+        return self._within(self) and not self.failing
+
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """Names of the groups that change the output by themselves."""
+        return tuple(item.name for item in self.by_group if not self._within(item))
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """Names of the groups of which even a wrong permutation changed nothing."""
+        return tuple(item.name for item in self.by_group if not self._visible(item.control_change))
 
     @property
     def vacuous(self) -> bool:
         """Whether even a wrong permutation changed nothing, so that equality means nothing."""
-        return self.control_change <= VISIBLE * self.float64_tolerance
+        return not self._visible(self.control_change) or bool(self.unseen)
 
     @property
     def ok(self) -> bool:
@@ -82,23 +130,48 @@ class VerifyReport:
         if not self.equal:
             return f"The permuted model computes something else{self._where}: {found}."
         if self.vacuous:
+            which = f" of {', '.join(self.unseen)}" if self.unseen else ""
             return (
-                "The check is vacuous: even wrongly permuted weights changed the output by "
-                f"only {self.control_change:.1e}."
+                f"The check is vacuous: even wrongly permuted weights{which} changed the output by "
+                f"only {self._least:.1e}."
             )
         return (
             f"The output is unchanged: {found}; "
-            f"a wrong permutation changes it by {self.control_change:.1e}."
-            + (f" Not counted: {', '.join(self.left_out)}." if self.left_out else "")
+            f"a wrong permutation changes it by {self.control_change:.1e}." + self._remarks
         )
 
     @property
+    def _least(self) -> float:
+        return min([self.control_change, *(item.control_change for item in self.by_group)])
+
+    @property
+    def _remarks(self) -> str:
+        told: list[str] = []
+        if self.response:
+            told.append(
+                "In its own precision the model itself answers rounding of its weights by "
+                f"{self.response:.1e}, so that only float64 is sharp."
+            )
+        if self.left_out:
+            told.append(f"Not counted: {', '.join(self.left_out)}.")
+        if self.set_aside:
+            told.append(f"Set aside: {', '.join(item.name for item in self.set_aside)}.")
+        return "".join(f" {sentence}" for sentence in told)
+
+    def _within(self, item: "OutputError | GroupError | VerifyReport") -> bool:
+        return (
+            item.native_error <= self.native_tolerance
+            and item.float64_error <= self.float64_tolerance
+        )
+
+    def _visible(self, change: float) -> bool:
+        return change > VISIBLE * self.float64_tolerance
+
+    @property
     def _where(self) -> str:
-        """The outputs that differ, if not all of them do."""
-        wrong = [
-            item.name
-            for item in self.by_output
-            if not item.native_error <= self.native_tolerance
-            or not item.float64_error <= self.float64_tolerance
-        ]
-        return f" in {', '.join(wrong)}" if 0 < len(wrong) < len(self.by_output) else ""
+        """The groups or outputs that differ, if not all of them do."""
+        outputs = [item.name for item in self.by_output if not self._within(item)]
+        where = f" by {', '.join(self.failing)}" if self.failing else ""
+        if 0 < len(outputs) < len(self.by_output):
+            where += f" in {', '.join(outputs)}"
+        return where

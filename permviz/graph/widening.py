@@ -52,8 +52,20 @@ def _grouped_product(rows: Tensor, stack: Tensor, ends: Tensor, *_: Any, **__: A
     return torch.cat([part @ matrix for part, matrix in zip(parts, stack, strict=True)])
 
 
+def _quantised(
+    value: Tensor, scale: Tensor, zero: Tensor, axis: int, low: int, high: int
+) -> tuple[Tensor, Tensor]:
+    """Rounded to steps of one scale for every index of an axis, and what was not clamped."""
+    shape = [-1 if place == axis % value.ndim else 1 for place in range(value.ndim)]
+    scale, zero = scale.view(shape), zero.view(shape)
+    steps = (value / scale).round() + zero
+    held = (steps >= low) & (steps <= high)
+    return (steps.clamp(low, high) - zero) * scale, held
+
+
 #: What torch has no float64 kernel for.
 _WIDE: Mapping[object, Callable[..., Any]] = {
+    torch.ops.aten.fake_quantize_per_channel_affine_cachemask.default: _quantised,
     torch.ops.aten._grouped_mm.default: _grouped_product,  # noqa: SLF001 # has no other name
 }
 

@@ -137,20 +137,23 @@ def accuracy_table(  # noqa: PLR0913 # a report names all that it is about
     data = _checked(loaded, orders)
     measure = _Measure(data, 3 + orders, on_progress)
     model, pattern = loaded.model, plan.pattern
-    permuted = sparsify(apply(model, plan), pattern, importance=importance)
+
+    def pruned(whole: nn.Module) -> nn.Module:
+        return sparsify(whole, pattern, importance=importance, stacks=graph.stacks)
+
     rows = [
         _single("dense", measure("dense", model)),
         _single(
             f"default {pattern}",
-            measure(f"default {pattern}", sparsify(model, pattern, importance=importance)),
+            measure(f"default {pattern}", pruned(model)),
         ),
-        _single(f"permuted {pattern}", measure(f"permuted {pattern}", permuted)),
+        _single(f"permuted {pattern}", measure(f"permuted {pattern}", pruned(apply(model, plan)))),
     ]
     rng = np.random.default_rng(seed)
     drawn = [
         measure(
             f"random order {index + 1} of {orders}",
-            sparsify(shuffled(graph, rng), pattern, importance=importance),
+            pruned(shuffled(graph, rng)),
         )
         for index in range(orders)
     ]

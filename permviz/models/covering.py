@@ -83,7 +83,7 @@ class _Clock:
 
 
 def _summed(network: Network, graph: ChannelGraph, clock: _Clock) -> Covered:
-    layers = [layer for layer in graph.layers if layer.shape[layer.input_axis] > 1]
+    layers = [layer for layer in graph.layers if layer.width > 1]
     shares = {layer.tensor: _movable(graph, layer) for layer in layers}
     weights = sum(prod(layer.shape) for layer in layers)
     moving = sum(prod(layer.shape) * shares[layer.tensor] for layer in layers)
@@ -117,4 +117,4 @@ def _movable(graph: ChannelGraph, layer: Layer) -> float:
         for place in graph.by_name[name].consumers
         if (place.tensor, place.axis) == (layer.tensor, layer.input_axis)
     )
-    return moved / (layer.shape[layer.input_axis] * layer.conv_groups)
+    return moved / layer.channels

@@ -11,7 +11,7 @@ from permviz.core.problem import SearchProblem
 from permviz.core.score import Scores
 from permviz.errors import SessionError
 from permviz.graph.types import ChannelGraph, ChannelGroup, Layer
-from permviz.models.sparsify import eligibility
+from permviz.models.prunable import eligibility
 from permviz.session.problems import FullScores
 
 
@@ -52,7 +52,7 @@ class LayerValues:
         layer = self.layer(name)
         with self._lock:
             if name not in self._problems:
-                width = layer.shape[layer.input_axis]
+                width = layer.width
                 blocks = [np.arange(g * width, g * width + width) for g in range(layer.conv_groups)]
                 matrix = score_matrix(layer, self._scores[layer.tensor])
                 self._problems[name] = SearchProblem.of(matrix, self._pattern, blocks)
@@ -76,7 +76,7 @@ class LayerValues:
     def order(self, name: str, group_orders: Mapping[str, NDArray[np.int64]]) -> NDArray[np.int64]:
         """The order of a layer's input channels under orders of its channel groups."""
         layer = self.layer(name)
-        order = np.arange(layer.shape[layer.input_axis] * layer.conv_groups)
+        order = np.arange(layer.channels)
         for group, group_order in group_orders.items():
             if group in layer.inputs:
                 _move(order, self._graph.by_name[group], layer, group_order)
@@ -85,18 +85,16 @@ class LayerValues:
 
 def dense_layers(graph: ChannelGraph, pattern: NMPattern) -> dict[str, str]:
     """Why layers are not pruned, by their names, in a sentence each; pruned ones are left out."""
-    reasons = eligibility(graph.model, pattern)
-    found = {
-        layer.name: _COMPUTED if layer.computed else reasons.get(layer.tensor, _UNMASKED)
-        for layer in graph.layers
-    }
+    reasons = eligibility(graph.model, pattern, graph.stacks)
+    found = {layer.name: reasons.get(_weight(layer), _UNMASKED) for layer in graph.layers}
     return {name: reason for name, reason in found.items() if reason}
 
 
-_COMPUTED = (
-    "Its weight is computed in each forward pass, as by weight or spectral normalisation, which "
-    "a mask would not survive; its channels move with the others."
-)
+def _weight(layer: Layer) -> str:
+    """The name that a layer's weight has for its module, computed or not."""
+    return f"{layer.name}.weight" if layer.computed else layer.tensor
+
+
 _UNMASKED = (
     "Only weights of convolution and linear modules are pruned; this one belongs to another "
     "kind of module, or is used without one."
@@ -108,7 +106,8 @@ def score_matrix(layer: Layer, weight: NDArray[np.floating]) -> Scores:
 
     A conv weight [K, C, R, S] becomes (K*R*S) x C. The groups of a grouped convolution
     stand side by side, so that every input channel has one column. A weight whose input
-    axis is not axis 1 becomes (all its other axes) x C.
+    axis is not axis 1, such as that of a transposed convolution, becomes (all its other
+    axes) x C.
     """
     width, kernel = layer.shape[layer.input_axis], int(np.prod(layer.shape[2:]))
     if layer.input_axis != 1:

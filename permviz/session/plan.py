@@ -86,13 +86,19 @@ def assemble(
     orders: dict[str, Permutation] = {k: group.permutation for k, group in by_group.items()}
     moved = moves(graph, orders)
     versions = {name: version(name) for name in _PACKAGES}
+    versions["python"] = platform.python_version()
+    stacks = {"stacks": dict(graph.stacks)} if graph.stacks else {}
     return PermutationPlan(
         fingerprint=graph.fingerprint,
         result_fingerprint=fingerprint(apply_moves(graph.model, moved)),
         pattern=pattern,
         by_group=dict(by_group),
         moves=moved,
-        provenance={**provenance, "versions": {**versions, "python": platform.python_version()}},
+        provenance={
+            **provenance,
+            **stacks,
+            "versions": versions,
+        },
     )
 
 

@@ -13,8 +13,8 @@ from permviz.core.permutation import Permutation
 from permviz.core.plan import PermutationPlan
 from permviz.graph.apply import apply, apply_moves
 from permviz.graph.verify import verify
+from permviz.models.prunable import eligibility
 from permviz.models.sources import load_model
-from permviz.models.sparsify import eligibility
 
 
 def most_in_a_stripe(weight):

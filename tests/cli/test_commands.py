@@ -32,6 +32,17 @@ def test_verify_alone_says_what_it_could_not_check(
     assert "--model" in capsys.readouterr().out
 
 
+def test_verify_compares_the_outputs_that_are_asked_for(
+    run: Program, exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("verify", exported, "--model", "digits", "--outputs", "output") == 0
+    assert "The output is unchanged" in capsys.readouterr().out
+    assert run("verify", exported, "--model", "digits", "--outputs", "logits") == 2
+    assert "no output 'logits'; it returns output" in capsys.readouterr().err
+    assert run("verify", exported, "--outputs", "output") == 2
+    assert "--outputs needs --model" in capsys.readouterr().err
+
+
 def test_verify_refuses_a_changed_export(
     run: Program, copied: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,12 +3,15 @@
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
 from permviz.export.checkpoint import check
+from permviz.graph.calling import Inputs
+from permviz.graph.types import ChannelGraph
 from permviz.models.accuracy import AccuracyRow, AccuracyTable
 from permviz.models.sources import load_model
 from permviz.session.session import Session
@@ -34,6 +37,27 @@ def test_the_report_of_a_search_tells_what_was_gained_and_verified(exported: Pat
     assert report["totals"]["retained"] > report["totals"]["default"]
     assert report["verification"]["ok"] is True
     assert any(layer["reason"] for layer in report["layers"])
+
+
+def test_search_keeps_the_outputs_that_are_asked_for(
+    run: Program,
+    graph: ChannelGraph,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked: list[object] = []
+
+    def analyzed(*_: object, outputs: object, **__: object) -> ChannelGraph:
+        asked.append(outputs)
+        return replace(graph, example_inputs=Inputs.of(graph.example_inputs, outputs=outputs))
+
+    monkeypatch.setattr("permviz.cli.searching.analyze", analyzed)
+    quick = ("--strategy", "random(count=2)", "--no-accuracy", "--out", tmp_path / "out")
+    assert run("search", "digits", "--outputs", "output,-1", *quick) == 0
+    assert asked == [["output", -1]]
+    assert run("search", "digits", "--outputs", "logits", *quick) == 2
+    assert "no output 'logits'" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("analyzed")

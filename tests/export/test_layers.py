@@ -15,7 +15,8 @@ from permviz.export.files import state_of
 from permviz.export.layers import Pruned, layer_exports, totals
 from permviz.graph.fingerprint import fingerprint
 from permviz.graph.types import ChannelGraph, Frozen, Layer
-from permviz.models.sparsify import eligibility, plain, remainders, sparsify
+from permviz.models.prunable import eligibility, remainders
+from permviz.models.sparsify import plain, sparsify
 
 PATTERNS = st.sampled_from(["2:4", "1:4", "4:8", "1:2", "2:3"])
 

@@ -48,6 +48,7 @@ def test_lines_tell_every_layer_and_group_with_its_reason(graph: ChannelGraph) -
     assert [line.blocks for line in told.groups] == [(8,), (4, 4)]
     assert dict(told.groups[1].tensors)["passenger"] == ("middle.bias", "norm.weight", "norm.bias")
     assert all(line.control > 1e-3 for line in told.groups)
+    assert all(line.error < 1e-12 for line in told.groups)
 
 
 def test_text_is_a_table_and_a_line_for_each_group(graph: ChannelGraph) -> None:
@@ -81,7 +82,7 @@ def test_html_is_well_formed_and_quotes_names(graph: ChannelGraph) -> None:
     parsed = _Cells()
     parsed.feed(graph._repr_html_())
     assert parsed.open == []
-    assert len(parsed.cells) == 6 * 4 + 5 * 2
+    assert len(parsed.cells) == 6 * 4 + 6 * 2
     assert "<odd>" in parsed.cells
     assert any("Bound to the model input" in cell for cell in parsed.cells)
 
@@ -90,3 +91,4 @@ def test_what_was_not_verified_says_so(lively: Lively) -> None:
     graph = analyze(lively(Odd()), torch.randn(2, 6), verify=False)
     assert "no verification" in lines(graph).proof
     assert lines(graph).groups[0].control is None
+    assert lines(graph).groups[0].error is None

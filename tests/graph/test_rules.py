@@ -144,7 +144,8 @@ BLOCKS: dict[str, tuple[Path, int, list[list[int]]]] = {
     ),
     "channel shuffle": (lambda _, x: _shuffle(x, 2), 8, [[8]]),
     "channel shuffle as an operation": (lambda _, x: fn.channel_shuffle(x, 4), 8, [[8]]),
-    "pixel shuffle": (lambda _, x: fn.pixel_shuffle(x, 2), 2, []),
+    # Each of the two channels afterwards is a row of four before.
+    "pixel shuffle": (lambda _, x: fn.pixel_shuffle(x, 2), 2, [[2]]),
     "flip": (lambda _, x: x.flip(1), 8, [[8]]),
     # The first copy of channels 0..3 is the tanh, that of channels 4..7 the sigmoid.
     "copies rolled": (

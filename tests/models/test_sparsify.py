@@ -15,8 +15,9 @@ from permviz.core.score import mask
 from permviz.errors import PatternError, ScoresError, SourceError
 from permviz.models import sparsify as sparsify_module
 from permviz.models.digits import DigitsNet
+from permviz.models.prunable import eligibility, remainders
 from permviz.models.sources import load_model
-from permviz.models.sparsify import eligibility, masks, plain, remainders, sparsify, weight_mask
+from permviz.models.sparsify import masks, plain, sparsify, weight_mask
 
 
 def network() -> nn.Sequential:
@@ -180,7 +181,9 @@ def test_shared_weights_stay_dense_with_the_reason() -> None:
 
 def test_computed_weights_stay_dense_with_the_reason() -> None:
     model = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(8, 4)))
-    assert "computed by a parametrization" in eligibility(model)["0.weight"]
+    reason = eligibility(model)["0.weight"]
+    assert "computed by the parametrization WeightNorm" in reason
+    assert "remove_parametrizations(layer, 'weight')" in reason
     assert not masks(sparsify(model))
 
 

@@ -1,6 +1,7 @@
 """What each operation does to channels, one family of operations a file."""
 
 from permviz.graph.rules import (
+    complex_numbers,
     convolution,
     elementwise,
     embedding,
@@ -24,6 +25,7 @@ from permviz.graph.rules.registry import UnsupportedError, find_rule, registered
 
 __all__ = [
     "UnsupportedError",
+    "complex_numbers",
     "convolution",
     "elementwise",
     "embedding",

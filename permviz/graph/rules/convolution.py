@@ -18,7 +18,8 @@ def convolution(call: Call) -> Value:
     spatial = weight.ndim - 2
     value = call.value("input")
     axis = value.ndim - spatial - 1
-    value = untracked(call, value, range(axis + 1, value.ndim))
+    moved = [axis + 1 + place for place in range(spatial) if not _pointwise(call, weight, place)]
+    value = untracked(call, value, moved)
     weight = untracked(call, weight, range(2, weight.ndim))
     call.ledger.note_layer(weight, f"conv{spatial}d", groups)
     if weight.shape[1] == 1 and groups > 1:
@@ -58,6 +59,14 @@ def keep_apart(call: Call, facet: Labels, groups: int) -> None:
 def _rows(weight: Value) -> Value:
     facets = tuple(f.reshape(-1) for f in weight.facets if f.size == f.shape[0])
     return Value(weight.shape[:1], facets, weight.uniform[:1], weight.cause)
+
+
+def _pointwise(call: Call, weight: Value, place: int) -> bool:
+    """Whether positions along one spatial axis do not meet, as in a linear layer."""
+    stride, padding = call.arguments["stride"], call.arguments["padding"]
+    steps = [int(stride[min(place, len(stride) - 1)]), weight.shape[2 + place]]
+    pads = 0 if isinstance(padding, str) else int(padding[min(place, len(padding) - 1)])
+    return steps == [1, 1] and pads == 0
 
 
 def _positions_changed(call: Call, value: Value, axis: int) -> Value:

@@ -1,7 +1,7 @@
 """Operations that treat every element alike, and those that pair elements up."""
 
 from permviz.graph.combine import combine
-from permviz.graph.labels import Value, on_axis
+from permviz.graph.labels import Value, normal_axis, on_axis
 from permviz.graph.ledger import Call
 from permviz.graph.rules.registry import UnsupportedError, rule
 
@@ -9,16 +9,24 @@ UNARY = (
     "relu relu6 hardtanh hardswish silu gelu sigmoid hardsigmoid tanh elu selu celu leaky_relu "
     "mish softplus softshrink hardshrink threshold log_sigmoid abs neg exp "
     "expm1 log log1p log2 log10 sqrt rsqrt square reciprocal sin cos erf sign floor ceil round "
-    "trunc frac clamp clamp_min clamp_max clip logical_not isnan isinf isfinite nan_to_num"
+    "trunc frac clamp clamp_min clamp_max clip logical_not isnan isinf isfinite nan_to_num "
+    "erfc exp2 tan atan sinh cosh asinh sinc"
+)
+# Of numbers in a range, of bits, or the same for many numbers.
+NARROW = (
+    "erfinv asin acos acosh atanh logit sgn signbit bitwise_not "
+    "fake_quantize_per_tensor_affine.default"
 )
 BINARY = (
     "add sub rsub mul div true_divide floor_divide remainder fmod maximum minimum pow atan2 "
     "max.other min.other eq ne lt le gt ge logical_and logical_or logical_xor bitwise_and "
-    "bitwise_or where.self lerp addcmul addcdiv masked_fill"
+    "bitwise_or bitwise_xor __and__ __or__ __xor__ where.self where.ScalarOther where.ScalarSelf "
+    "where.Scalar lerp addcmul addcdiv masked_fill logaddexp logaddexp2 copysign hypot xlogy "
+    "float_power heaviside fake_quantize_per_tensor_affine.tensor_qparams"
 )
 
 
-@rule(UNARY, BINARY)
+@rule(UNARY, NARROW, BINARY)
 def elementwise(call: Call) -> Value:
     """Tie what meets at one index, after broadcasting."""
     return combine(call, call.operands())
@@ -29,6 +37,15 @@ def prelu(call: Call) -> Value:
     """The slope belongs to axis 1, whatever the other axes."""
     value, weight = call.value("self", "input"), call.value("weight")
     return combine(call, [value, beside_axis(weight, 1, value.ndim)])
+
+
+@rule("fake_quantize_per_channel_affine")
+def quantized(call: Call) -> Value:
+    """Every index of one axis has a scale and a zero point of its own."""
+    value = call.value("self")
+    axis = normal_axis(int(call.arguments["axis"]), value.ndim)
+    scales = [call.value("scale"), call.value("zero_point")]
+    return combine(call, [value, *(beside_axis(scale, axis, value.ndim) for scale in scales)])
 
 
 @rule("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")

@@ -39,14 +39,25 @@ def gather(call: Call) -> Value:
     return combine(call, [read, untracked(call, numbers, [axis])])
 
 
-@rule("scatter.src", "scatter.value", "scatter_add")
+@rule("scatter.src", "scatter.value", "scatter.reduce", "scatter_add", "scatter_reduce.two")
 def scatter(call: Call) -> Value:
     """Every source is written to one axis at its number, and to the others at its own place."""
     value, numbers = call.value("self"), call.value("index")
     axis = normal_axis(int(call.arguments["dim"]), value.ndim)
     sources = [numbers, *([source] if (source := call.optional("src")) else [])]
     beside = [_beside(call, source, axis, value.shape) for source in sources]
-    return combine(call, [untracked(call, value, [axis]), *beside])
+    return _written(call, value, axis, beside)
+
+
+@rule("index_add", "index_copy", "index_reduce", "index_fill.int_Scalar", "index_fill.int_Tensor")
+def index_add(call: Call) -> Value:
+    """Slices written to one axis at their numbers, the other axes side by side."""
+    value, numbers = call.value("self"), call.value("index")
+    axis = normal_axis(int(call.arguments["dim"]), value.ndim)
+    untracked(call, numbers, [0])
+    sources = [source for name in ("source", "value") if (source := call.optional(name))]
+    beside = [_off(call, source, axis) if source.ndim else source for source in sources]
+    return _written(call, value, axis, beside)
 
 
 @rule("repeat", "tile")
@@ -155,6 +166,21 @@ def _together(call: Call, numbers: Sequence[Value]) -> Value:
 def _inserted(facet: Labels, before: Sequence[int], after: Sequence[int], more: int) -> Labels:
     sizes = [facet.shape[axis] for axis in before], [facet.shape[axis] for axis in after]
     return facet.reshape([*sizes[0], *(1,) * more, *sizes[1]])
+
+
+def _written(call: Call, value: Value, axis: int, beside: Sequence[Value]) -> Value:
+    """What is written at numbers along an axis varies along it, whatever was there before."""
+    made = combine(call, [untracked(call, value, [axis]), *beside], value.shape)
+    uniform = tuple(flag and at != axis for at, flag in enumerate(made.uniform))
+    cause = made.cause if made.ordered(axis) else call.cause(f"Written by {call.op} at numbers.")
+    return replace(made, uniform=uniform, cause=cause)
+
+
+def _off(call: Call, value: Value, axis: int) -> Value:
+    """What a value says about the other axes than the one that is numbered."""
+    read = untracked(call, value, [axis])
+    sizes = (*value.shape[:axis], 1, *value.shape[axis + 1 :])
+    return Value(sizes, read.facets, read.uniform, read.cause)
 
 
 def _beside(call: Call, value: Value, axis: int, shape: Sequence[int]) -> Value:

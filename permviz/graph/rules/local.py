@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from permviz.graph.combine import combine, mark
-from permviz.graph.labels import Value, constant, normal_axis
+from permviz.graph.combine import combine, coordinate, mark, spread
+from permviz.graph.labels import Labels, Value, constant, normal_axis, tracked_axes
 from permviz.graph.ledger import Call
 from permviz.graph.rearrange import cat
 from permviz.graph.rules.registry import UnsupportedError, rule
@@ -52,15 +52,32 @@ def pad(call: Call) -> Value:
 
 
 def untracked(call: Call, value: Value, axes: Iterable[int]) -> Value:
-    """Freeze what is labelled along these axes, which the operation reads in order."""
+    """Freeze what is labelled along these axes, which the operation reads in order.
+
+    What is labelled along others too, as pictures that a linear layer makes, still moves
+    along those: a channel with all its positions.
+    """
     wanted = [normal_axis(axis, value.ndim) for axis in axes]
-    for facet in value.facets:
-        if any(facet.shape[axis] > 1 for axis in wanted):
-            call.freeze(facet, f"Read as positions by {call.op}.")
-    kept = tuple(f for f in value.facets if all(f.shape[axis] == 1 for axis in wanted))
-    if len(kept) == len(value.facets):
+    kept = [_kept(call, facet, wanted) for facet in value.facets]
+    if all(one is other for one, other in zip(kept, value.facets, strict=True)):
         return value
-    return replace(value, facets=kept, cause=call.cause(f"Read as positions by {call.op}."))
+    facets = tuple(facet for facet in kept if facet is not None)
+    return replace(value, facets=facets, cause=call.cause(f"Read as positions by {call.op}."))
+
+
+def _kept(call: Call, facet: Labels, wanted: Sequence[int]) -> Labels | None:
+    read = [axis for axis in tracked_axes(facet) if axis in wanted]
+    if not read:
+        return facet
+    if len(read) == len(tracked_axes(facet)):
+        call.freeze(facet, f"Read as positions by {call.op}.")
+        return None
+    whole = facet
+    for axis in read:
+        whole = whole.take([0], axis)
+    columns = [spread(facet, facet.shape), spread(whole, facet.shape)]
+    call.ledger.relate(columns, [coordinate(facet.shape, axis) for axis in read])
+    return whole
 
 
 def _neighbourhood(call: Call, dims: int) -> Value:

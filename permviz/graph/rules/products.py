@@ -3,10 +3,11 @@
 import re
 from collections.abc import Sequence
 
-from permviz.graph.combine import combine
-from permviz.graph.labels import Value
+from permviz.graph.combine import align, combine, reduce
+from permviz.graph.labels import Value, normal_axis
 from permviz.graph.ledger import Call
 from permviz.graph.product import attend, matmul, product
+from permviz.graph.rearrange import permute, view
 from permviz.graph.rules.registry import UnsupportedError, rule
 
 MATRICES = {
@@ -38,6 +39,36 @@ def outer(call: Call) -> Value:
     """Every element of one vector times every element of another."""
     second = call.value("vec2", "other")
     return product(call, [call.value("self"), second], ["i", "j"], "ij")
+
+
+@rule("bilinear")
+def bilinear(call: Call) -> Value:
+    """Every output is a sum over all pairs of the channels of two inputs."""
+    one, other = call.value("input1"), call.value("input2")
+    lead = [f"b{place:03d}" for place in range(one.ndim - 1)]
+    names = [[*lead, "i"], [*lead, "j"], ["o", "i", "j"]]
+    summed = product(call, [one, other, call.value("weight")], names, [*lead, "o"])
+    bias = call.optional("bias")
+    return summed if bias is None else combine(call, [summed, bias])
+
+
+@rule("cdist")
+def distances(call: Call) -> Value:
+    """Every row of one set from every row of another, summed along the channels."""
+    other = call.value("x2")
+    order = [*range(other.ndim - 2), other.ndim - 1, other.ndim - 2]
+    return matmul(call, call.value("x1"), permute(call, other, order))
+
+
+@rule("cosine_similarity")
+def cosine(call: Call) -> Value:
+    """Products summed along one axis, over lengths along it."""
+    operands = [call.value("x1"), call.value("x2")]
+    ndim = max(value.ndim for value in operands)
+    axis = normal_axis(int(call.arguments.get("dim", 1)), ndim)
+    sizes = (*call.shape[:axis], max(align(v, ndim).shape[axis] for v in operands))
+    met = combine(call, operands, (*sizes, *call.shape[axis:]))
+    return view(call, reduce(call, met, [axis]), call.shape)
 
 
 @rule("einsum")

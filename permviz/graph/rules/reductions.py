@@ -10,12 +10,17 @@ from permviz.graph.rules.registry import rule
 
 
 @rule("mean", "sum", "amax", "amin", "prod", "logsumexp", "var", "std", "nansum", "any", "all")
+@rule("nanmean", "count_nonzero")
 @rule("norm", "linalg_vector_norm", "max.default", "min.default")
 def reduction(call: Call) -> Value:
     """The same value whatever the order along the reduced axes."""
-    value = call.value("self", "input")
-    reduced = reduce(call, value, _axes(call, value.ndim))
-    return view(call, reduced, call.shape)
+    return _reduced(call)
+
+
+@rule("std_mean", "var_mean", "aminmax")
+def pair(call: Call) -> list[Value]:
+    """Two such values at once."""
+    return [_reduced(call)] * 2
 
 
 @rule("softmax", "log_softmax", "_softmax", "_log_softmax")
@@ -23,6 +28,12 @@ def softmax(call: Call) -> Value:
     """Every element beside a sum over the axis."""
     value = call.value("self", "input")
     return combine(call, [value, reduce(call, value, _axes(call, value.ndim))])
+
+
+def _reduced(call: Call) -> Value:
+    value = call.value("self", "input")
+    reduced = reduce(call, value, _axes(call, value.ndim))
+    return view(call, reduced, call.shape)
 
 
 def _axes(call: Call, ndim: int) -> Sequence[int]:

@@ -39,8 +39,9 @@ def rule(*operations: str) -> Callable[[Rule], Rule]:
 
 def find_rule(op: str, overload: str) -> Rule | None:
     """Rule of an operation; its in-place form, ``relu_``, has the rule of ``relu``."""
-    name = op.rstrip("_")
-    return _RULES.get(f"{name}.{overload}", _RULES.get(name))
+    plain = op.rstrip("_")
+    names = (f"{op}.{overload}", op, f"{plain}.{overload}", plain)
+    return next((_RULES[name] for name in names if name in _RULES), None)
 
 
 def registered() -> Mapping[str, Rule]:

@@ -17,8 +17,7 @@ def transposed_convolution(call: Call) -> Value:
     axis = value.ndim - weight.ndim + 1
     value = untracked(call, value, range(axis + 1, value.ndim))
     weight = untracked(call, weight, range(2, weight.ndim))
-    if groups == 1:
-        call.ledger.note_layer(weight, f"conv_transpose{weight.ndim - 2}d", axes=(0, 1))
+    call.ledger.note_layer(weight, f"conv_transpose{weight.ndim - 2}d", groups, axes=(0, 1))
     if groups > 1 and weight.shape[:2] == (groups, 1):
         return convolved(call, value, _on_axis(weight, 0), axis)
     contract(call, value, axis, weight, 0)
