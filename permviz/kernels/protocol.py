@@ -54,7 +54,13 @@ class Sweeps:
 
 
 class Kernels(Protocol):
-    """The questions that local searches ask; answers never depend on threads."""
+    """The questions that local searches ask; answers never depend on threads.
+
+    Attributes:
+        threads: how many chains of an annealing run side by side.
+    """
+
+    threads: int
 
     def stripe_values(self, columns: Columns, stripes: Stripes, n: int) -> Values:
         """Retained score of each stripe: float64[stripes]."""

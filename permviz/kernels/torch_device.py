@@ -92,7 +92,10 @@ class TorchKernels:
     Attributes:
         device: where everything runs.
         memory: bytes that a call may lay out beside what stays on the device.
+        threads: of what goes step by step, on the host.
     """
+
+    threads = 1
 
     def __init__(
         self,

@@ -52,8 +52,16 @@ which on two chains share one order."""
 _SWAPS = 3.0
 """Swaps of a channel that annealing on a table wants time for."""
 
+_CACHED = 400_000
+"""Scores that stay in the caches with the table."""
+
 _LASTING = 1000.0
-"""The same of a cooling: rather than a longer one, there is another."""
+"""Swaps of a channel in a cooling: rather than a longer one, there is another."""
+
+_FEW, _WARM, _HOT = 10.0, 0.1, 0.15
+"""Swaps of a channel below which annealing begins warm instead of hot."""
+
+_MOST_CHAINS = 8
 
 _FINISH = {False: 0.01, True: 0.15}
 """Share of the annealing's time for what it leaves open, on narrow and on wide blocks."""
@@ -116,8 +124,11 @@ class Auto:
         if before is not None and after is not None:
             sweeps = probed * (1.0 - after) / max(after - before, 1e-9)
         left = sweeps * work
-        if left >= _SWAPS * block.channels * swap_seconds(block) and tabled(block):
-            yield from _finished(_on_table(block, left), order, left, block, rng, kernels)
+        # Without a budget the result must not depend on the threads.
+        chains = 2 if after is None else min(kernels.threads, _MOST_CHAINS)
+        if tabled(block, chains) and _swaps(block, left) >= _least_swaps(block):
+            anneal = _on_table(block, left, chains)
+            yield from _finished(anneal, order, left, block, rng, kernels)
             return
         if sweeps < _HURRY * block.stripes**2:
             order = yield from Anneal().cold_sweeps(order, _cold(block), block, rng, kernels)
@@ -132,12 +143,25 @@ class Auto:
         return max(1, round(self.sweeps * (_work(128, 512) / work) ** 0.55))
 
 
-def _on_table(block: Block, left: float) -> TableAnneal:
+def _swaps(block: Block, left: float) -> float:
+    """How many swaps of a channel annealing on a table makes in so many seconds."""
+    return left / (block.channels * swap_seconds(block))
+
+
+def _least_swaps(block: Block) -> float:
+    """How many are worth it: more where the scores leave the caches."""
+    return _SWAPS * (1.0 + (block.columns.size / _CACHED) ** 2)
+
+
+def _on_table(block: Block, left: float, chains: int) -> TableAnneal:
     """Annealing on the table of all swaps for so many seconds of one core."""
-    chains = 1 if block.stripes >= _SINGLE else 2
-    sweeps = max(1, round(left / sweep_seconds(block)))
-    lasting = _LASTING * block.channels * swap_seconds(block)
-    return TableAnneal(sweeps, chains, coolings=max(1, round(left / lasting)))
+    swaps = _swaps(block, left)
+    return TableAnneal(
+        sweeps=max(1, round(left / sweep_seconds(block))),
+        chains=chains,
+        coolings=max(1, round(swaps / _LASTING)),
+        hot=_HOT if swaps >= _FEW else _WARM,
+    )
 
 
 def _finished(

@@ -35,11 +35,11 @@ _MADE = 0.013
 """Swaps of a channel that a sweep makes, on the mean over an annealing."""
 
 
-_MOST_CHANNELS, _MOST_ROWS = 1024, 8192
-"""Where the table leaves the caches, and where its float32 sums drown small gains."""
+_MOST_CHANNELS, _MOST_ROWS = 4096, 16384
+"""Beyond these a table takes too long to fill, and its float32 sums drown small gains."""
 
 
-def tabled(block: Block, chains: int = 2) -> bool:
+def tabled(block: Block, chains: int) -> bool:
     """Whether tables of a block are small enough."""
     channels, rows = block.columns.shape
     lines, width = room(channels, rows)
