@@ -17,7 +17,7 @@ _HOPELESS = 16.0
 
 
 @compiled
-def _draw(state: NDArray[np.uint64]) -> np.uint64:
+def draw(state: NDArray[np.uint64]) -> np.uint64:
     """64 random bits.
 
     Source: SplitMix64 (Steele, Lea and Flood 2014).
@@ -30,13 +30,13 @@ def _draw(state: NDArray[np.uint64]) -> np.uint64:
 
 
 @compiled
-def _high(bits: np.uint64, below: int) -> np.int64:
+def high(bits: np.uint64, below: int) -> np.int64:
     """A number below `below` from the upper half of 64 bits."""
     return np.int64(((bits >> np.uint64(32)) * np.uint64(below)) >> np.uint64(32))
 
 
 @compiled
-def _low(bits: np.uint64, below: int) -> np.int64:
+def low(bits: np.uint64, below: int) -> np.int64:
     """A number below `below` from the lower half of 64 bits."""
     return np.int64(((bits & np.uint64(0xFFFFFFFF)) * np.uint64(below)) >> np.uint64(32))
 
@@ -49,15 +49,15 @@ def _metropolis(
     """Swap who sits where: always for a gain, else with Boltzmann's probability."""
     opened, hopeless = seats.size, -_HOPELESS * temperature
     for _ in range(swaps):
-        bits = _draw(state)
-        a, b = _high(bits, opened), _low(bits, opened - 1)
+        bits = draw(state)
+        a, b = high(bits, opened), low(bits, opened - 1)
         b += 1 if b >= a else 0
         p, q = seats[a], seats[b]
         gain = values[a, q] + values[b, p] - values[a, p] - values[b, q]
         # Most swaps at low heat are hopeless, and an exponential costs more than they do.
         if gain < hopeless:
             continue
-        if gain >= 0 or (_draw(state) >> np.uint64(11)) * 2.0**-53 < np.exp(gain / temperature):
+        if gain >= 0 or (draw(state) >> np.uint64(11)) * 2.0**-53 < np.exp(gain / temperature):
             seats[a], seats[b] = q, p
 
 
@@ -108,10 +108,10 @@ def anneal(
     block = np.empty((m - 1, ROWS), dtype=np.float32)
     for _ in range(rounds):
         for seat in range(opened):
-            bits = _draw(state)
-            pick = seat + _high(bits, names.size - seat)
+            bits = draw(state)
+            pick = seat + high(bits, names.size - seat)
             names[seat], names[pick] = names[pick], names[seat]
-            slot = names[seat] * m + _low(bits, m)
+            slot = names[seat] * m + low(bits, m)
             slots[seat], held[seat], seats[seat] = slot, order[slot], seat
             _open(columns, order, slot, n, m, block, floors, lifted, seat)
         slot_values(floors, lifted, values)

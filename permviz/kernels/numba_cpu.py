@@ -19,8 +19,9 @@ from permviz.kernels import (
     compiled_anneal,
     compiled_groups,
     compiled_swaps,
+    compiled_table,
 )
-from permviz.kernels.protocol import Columns, Places, Rounds, Stripes, Values
+from permviz.kernels.protocol import Columns, Places, Rounds, Stripes, Sweeps, Values
 from permviz.kernels.subsets import sharings
 
 _WORTH_THREADS = 4_000_000
@@ -133,6 +134,37 @@ class NumbaKernels:
 
         work = rounds.count * rounds.opened**2 * columns.shape[1] * len(orders)
         self._spread(len(orders), work, chains)
+
+    def anneal_table(
+        self,
+        columns: Columns,
+        orders: NDArray[np.int64],
+        pattern: NMPattern,
+        sweeps: Sweeps,
+        states: NDArray[np.uint64],
+        tables: Columns,
+    ) -> None:
+        """Rearrange each chain by swaps on its table, in place; a thread takes whole chains."""
+
+        def chains(start: int, stop: int) -> None:
+            for chain in range(start, stop):
+                order, table = orders[chain], tables[chain]
+                if sweeps.fill:
+                    compiled_table.fill_table(columns, order, pattern.n, pattern.m, table)
+                compiled_table.anneal_table(
+                    columns,
+                    order,
+                    pattern.n,
+                    pattern.m,
+                    sweeps.temperature,
+                    sweeps.count,
+                    sweeps.most,
+                    states[chain],
+                    table,
+                )
+
+        work = sweeps.count * orders.shape[1] * orders.size
+        self._spread(len(orders), work + columns.size * orders.size * sweeps.fill, chains)
 
     def _spread(self, items: int, work: int, part: Callable[[int, int], None]) -> None:
         """Run `part(start, stop)` over all items, on the threads where that pays."""

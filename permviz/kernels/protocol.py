@@ -36,8 +36,31 @@ class Rounds:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Sweeps:
+    """What one call of annealing on a table does.
+
+    Attributes:
+        temperature: in units of the columns' sums; 0 accepts gains only.
+        count: how often every swap is tried.
+        most: swaps after which the call ends even so; at least 1.
+        fill: whether the table is new; else the last call with it left the same order.
+    """
+
+    temperature: float
+    count: int
+    most: int
+    fill: bool
+
+
 class Kernels(Protocol):
-    """The questions that local searches ask; answers never depend on threads."""
+    """The questions that local searches ask; answers never depend on threads.
+
+    Attributes:
+        threads: how many chains of an annealing run side by side.
+    """
+
+    threads: int
 
     def stripe_values(self, columns: Columns, stripes: Stripes, n: int) -> Values:
         """Retained score of each stripe: float64[stripes]."""
@@ -117,5 +140,31 @@ class Kernels(Protocol):
             pattern: the N:M pattern.
             rounds: what to do.
             states: uint64[chains, 1], the random numbers of each chain, advanced in place.
+        """
+        ...
+
+    def anneal_table(
+        self,
+        columns: Columns,
+        orders: NDArray[np.int64],
+        pattern: NMPattern,
+        sweeps: Sweeps,
+        states: NDArray[np.uint64],
+        tables: Columns,
+    ) -> None:
+        """Rearrange each chain by Metropolis swaps of any two slots, in place.
+
+        A sweep goes through all slots in turn, and makes the swap of a slot whose gain and
+        luck together are largest, where that is positive: luck is an exponential random
+        number times the temperature, which is Metropolis' rule where few swaps are made.
+
+        Args:
+            columns: float32[channels, rows]
+            orders: int64[chains, channels], changed in place.
+            pattern: the N:M pattern.
+            sweeps: what to do.
+            states: uint64[chains, 1], the random numbers of each chain, advanced in place.
+            tables: float32[chains, *room], zeros at first: what a call leaves to the next; see
+                `permviz.kernels.compiled_table.room`.
         """
         ...

@@ -4,15 +4,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from permviz.core.pattern import NMPattern
-from permviz.kernels.protocol import Columns, Places, Rounds, Stripes, Values
+from permviz.kernels.protocol import Columns, Places, Rounds, Stripes, Sweeps, Values
 from permviz.kernels.subsets import Sharings, sharings
 
 _HOPELESS = 16.0
 """Losses, in temperatures, that are never accepted: one in ten million would be."""
 
+_LUCK = 4096
+"""Exponential random numbers of a call of annealing on a table."""
+
 
 class ReferenceKernels:
     """numpy, float64, nothing clever."""
+
+    threads = 1
 
     def stripe_values(self, columns: Columns, stripes: Stripes, n: int) -> Values:
         """Sort every stripe in every row and add up the n largest."""
@@ -111,6 +116,41 @@ class ReferenceKernels:
                 seats[a], seats[b] = seats[b], seats[a]
         order[slots] = order[slots][seats]
 
+    def anneal_table(
+        self,
+        columns: Columns,
+        orders: NDArray[np.int64],
+        pattern: NMPattern,
+        sweeps: Sweeps,
+        states: NDArray[np.uint64],
+        tables: Columns,  # noqa: ARG002 - a table is made anew for every slot
+    ) -> None:
+        """Value all swaps of a slot from the scores, make the luckiest, and go to the next."""
+        for order, state in zip(orders, states, strict=True):
+            random, made = _SplitMix(state), 0
+            luck = np.array([random.exponential() for _ in range(_LUCK + order.size)])
+            for slot in np.tile(np.arange(order.size), sweeps.count):
+                first = random.halves()[0] * _LUCK >> 32
+                lucky = self._gains(columns, order, slot, pattern)
+                lucky += sweeps.temperature * luck[first : first + order.size]
+                if lucky.max() > 0:
+                    other = int(lucky.argmax())
+                    order[[slot, other]] = order[[other, slot]]
+                    made += 1
+                if made >= sweeps.most:
+                    break
+
+    def _gains(
+        self, columns: Columns, order: NDArray[np.int64], slot: int, pattern: NMPattern
+    ) -> Values:
+        """Gains of the swaps of a slot with all others; -inf inside its stripe."""
+        floors = self.floors(columns, order.reshape(-1, pattern.m), pattern.n)
+        values = self.slot_values(floors, columns[order])
+        own = np.diag(values)
+        gains = values[slot] + values[:, slot] - own[slot] - own
+        gains[slot // pattern.m * pattern.m :][: pattern.m] = -np.inf
+        return gains
+
 
 def _best_partition(values: Values, tables: Sharings) -> tuple[float, list[int]]:
     """The best partition in a table, as its value and its subsets."""
@@ -149,6 +189,9 @@ class _SplitMix:
 
     def uniform(self) -> float:
         return (self.draw() >> 11) * 2.0**-53
+
+    def exponential(self) -> float:
+        return -np.log(((self.draw() >> 11) + 0.5) * 2.0**-53)
 
     def halves(self) -> tuple[int, int]:
         return divmod(self.draw(), 2**32)

@@ -32,7 +32,7 @@ from permviz.core.pattern import NMPattern
 from permviz.errors import StrategyError
 from permviz.kernels import torch_stripes
 from permviz.kernels.numba_cpu import NumbaKernels
-from permviz.kernels.protocol import Columns, Places, Rounds, Stripes, Values
+from permviz.kernels.protocol import Columns, Places, Rounds, Stripes, Sweeps, Values
 from permviz.kernels.subsets import sharings
 from permviz.kernels.torch_anneal import Board, anneal
 from permviz.kernels.torch_groups import best_sharings
@@ -92,7 +92,10 @@ class TorchKernels:
     Attributes:
         device: where everything runs.
         memory: bytes that a call may lay out beside what stays on the device.
+        threads: of what goes step by step, on the host.
     """
+
+    threads = 1
 
     def __init__(
         self,
@@ -160,6 +163,18 @@ class TorchKernels:
         held = self._put(orders.reshape(len(orders), -1, pattern.m))
         anneal(Board(self._put(columns), pattern, self._room), held, rounds, states)
         orders[:] = held.cpu().numpy().reshape(orders.shape)
+
+    def anneal_table(
+        self,
+        columns: Columns,
+        orders: NDArray[np.int64],
+        pattern: NMPattern,
+        sweeps: Sweeps,
+        states: NDArray[np.uint64],
+        tables: Columns,
+    ) -> None:
+        """Rearrange each chain by swaps on its table, in place, on the host: one by one."""
+        self._host.anneal_table(columns, orders, pattern, sweeps, states, tables)
 
     def _put(self, array: NDArray[np.generic]) -> Tensor:
         """The array on the device; one that cannot change is copied once."""

@@ -18,8 +18,9 @@ from permviz.kernels import (
     compiled_partition,
     compiled_pricing,
 )
+from permviz.kernels.compiled_table import room
 from permviz.kernels.numba_cpu import NumbaKernels
-from permviz.kernels.protocol import Columns, Rounds, Stripes
+from permviz.kernels.protocol import Columns, Rounds, Stripes, Sweeps
 
 _lock = threading.Lock()
 _compiled = threading.Event()
@@ -67,7 +68,10 @@ def run_once() -> None:
         kernels.swap_round(values, order, m)
         kernels.group_gains(columns, stripes, pair, n)
         state = np.zeros((1, 1), dtype=np.uint64)
-        kernels.anneal(columns, order[None].copy(), NMPattern(n, m), Rounds(2, 1, 1.0, 1), state)
+        pattern, orders = NMPattern(n, m), order[None].copy()
+        kernels.anneal(columns, orders, pattern, Rounds(2, 1, 1.0, 1), state)
+        table = np.zeros((1, *room(*columns.shape)), dtype=np.float32)
+        kernels.anneal_table(columns, orders, pattern, Sweeps(1.0, 1, 1, fill=True), state, table)
     _bound_kernels(columns, order.reshape(-1, 4))
     _complete_kernels()
     _compiled.set()

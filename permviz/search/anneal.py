@@ -94,7 +94,7 @@ class Anneal:
         dealt = self._dealt(block)
         opened = min(self.opened, block.stripes // dealt)
         total = -(-self.sweeps * block.stripes // (opened * dealt))
-        sigma = _deviation(block, rng, kernels)
+        sigma = deviation(block, rng, kernels)
         orders = np.tile(order, (1 if dealt > 1 else self.chains, 1))
         states = rng.integers(0, 2**63, (max(dealt, self.chains), 1)).astype(np.uint64)
         pace = _Pace(total, len(states) * opened**2 * block.columns.shape[1])
@@ -204,7 +204,7 @@ class _Pace:
         return False
 
 
-def _deviation(block: Block, rng: np.random.Generator, kernels: Kernels) -> float:
+def deviation(block: Block, rng: np.random.Generator, kernels: Kernels) -> float:
     """Deviation of the gains of typical swaps at random orders, from a sample of them.
 
     Taken from the lower quartile, since a few large channels would otherwise set the heat

@@ -2,12 +2,12 @@
 
 Few channels are solved exactly. Where each row has few enough non-zeros, an order that
 loses nothing is looked for first. Then the pace of some first sweeps tells whether the
-budget is long enough to anneal; if it is not, cold sweeps and reassignment get farther. An
-annealing is finished by a search of whole neighbourhoods. The runner keeps the best of
+budget is long enough to anneal, on the table of all swaps where that is small enough; if it
+is not, cold sweeps and reassignment get farther. An annealing is finished by a search of
+whole neighbourhoods. The runner keeps the best of
 all proposals, so no part can spoil another's result.
 """
 
-from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +24,7 @@ from permviz.search.ledger import StripeLedger
 from permviz.search.perfect import Perfect
 from permviz.search.restarts import restarted
 from permviz.search.strategy import Block, Order, Steps, at_least
+from permviz.search.table_anneal import TableAnneal, swap_seconds, sweep_seconds, tabled
 
 _OPENED = 16
 
@@ -44,13 +45,28 @@ _HURRY = 1.0
 reassignment is better.
 """
 
-_SINGLE = 48
-"""Stripes from which on one chain with all the time is better than the best of two."""
+_SINGLE, _DEALT = 48, 128
+"""Stripes from which on one chain with all the time is better than the best of two, and from
+which on two chains share one order."""
+
+_SWAPS = 3.0
+"""Swaps of a channel that annealing on a table wants time for."""
+
+_CACHED = 400_000
+"""Scores that stay in the caches with the table."""
+
+_LASTING = 1000.0
+"""Swaps of a channel in a cooling: rather than a longer one, there is another."""
+
+_FEW, _WARM, _HOT = 10.0, 0.1, 0.15
+"""Swaps of a channel below which annealing begins warm instead of hot."""
+
+_MOST_CHAINS = 8
 
 _FINISH = {False: 0.01, True: 0.15}
 """Share of the annealing's time for what it leaves open, on narrow and on wide blocks."""
 
-_TABLE, _SUM = 0.1, 5.0
+_TABLE, _SUM = 0.05, 5.0
 """Share of that time for a table of groups, and what a sum in it costs in max-adds."""
 
 _ROWS = 64
@@ -100,36 +116,69 @@ class Auto:
     def _anneal(self, block: Block, rng: np.random.Generator, kernels: Kernels) -> Steps:
         """Anneal and finish, after reassignment where the budget is short for that."""
         before, order = (yield None), np.arange(block.channels)
-        probed = max(1.0, _PROBE / _work(block.stripes, block.columns.shape[1]))
+        work = _work(block.stripes, block.columns.shape[1])
+        probed = max(1.0, _PROBE / work)
         order = yield from Anneal().cold_sweeps(order, probed, block, rng, kernels)
         after = yield None
         sweeps = float(self._sweeps(block))
         if before is not None and after is not None:
             sweeps = probed * (1.0 - after) / max(after - before, 1e-9)
+        left = sweeps * work
+        # Without a budget the result must not depend on the threads.
+        chains = 2 if after is None else min(kernels.threads, _MOST_CHAINS)
+        if tabled(block, chains) and _swaps(block, left) >= _least_swaps(block):
+            anneal = _on_table(block, left, chains)
+            yield from _finished(anneal, order, left, block, rng, kernels)
+            return
         if sweeps < _HURRY * block.stripes**2:
             order = yield from Anneal().cold_sweeps(order, _cold(block), block, rng, kernels)
             order = yield from Assignment().rounds(order, block, rng, kernels)
-        yield from self._cooled(order, sweeps, block, rng, kernels)
-
-    def _cooled(
-        self, order: Order, sweeps: float, block: Block, rng: np.random.Generator, kernels: Kernels
-    ) -> Steps:
-        """Anneal, and finish the best of the orders that it ends with."""
-        wide = block.stripes >= _SINGLE
-        work = sweeps * block.stripes * _OPENED * block.columns.shape[1]
-        size = group_size(block, _TABLE * work / _SUM)
-        table = _SUM * osg.table_work(block, size) / work if size else 0.0
-        chains = 1 if wide and block.stripes < 128 else 2
+        chains = 1 if _SINGLE <= block.stripes < _DEALT else 2
         anneal = Anneal(opened=_OPENED, sweeps=self._sweeps(block), chains=chains)
-        steps = anneal.steps_from(order, block, rng, kernels)
-        ends = yield from _ends(_share(steps, 1.0 - _FINISH[wide] - table), chains)
-        best = max([order, *ends], key=StripeLedger(block, kernels).value)
-        yield from finished(best, size, block, rng, kernels)
+        yield from _finished(anneal, order, left, block, rng, kernels)
 
     def _sweeps(self, block: Block) -> int:
         """Sweeps for a block of this size, without a budget."""
         work = _work(block.stripes, block.columns.shape[1])
         return max(1, round(self.sweeps * (_work(128, 512) / work) ** 0.55))
+
+
+def _swaps(block: Block, left: float) -> float:
+    """How many swaps of a channel annealing on a table makes in so many seconds."""
+    return left / (block.channels * swap_seconds(block))
+
+
+def _least_swaps(block: Block) -> float:
+    """How many are worth it: more where the scores leave the caches."""
+    return _SWAPS * (1.0 + (block.columns.size / _CACHED) ** 2)
+
+
+def _on_table(block: Block, left: float, chains: int) -> TableAnneal:
+    """Annealing on the table of all swaps for so many seconds of one core."""
+    swaps = _swaps(block, left)
+    return TableAnneal(
+        sweeps=max(1, round(left / sweep_seconds(block))),
+        chains=chains,
+        coolings=max(1, round(swaps / _LASTING)),
+        hot=_HOT if swaps >= _FEW else _WARM,
+    )
+
+
+def _finished(
+    anneal: Anneal | TableAnneal,
+    order: Order,
+    left: float,
+    block: Block,
+    rng: np.random.Generator,
+    kernels: Kernels,
+) -> Steps:
+    """Anneal, and finish the best of the orders that it finds, in `left` seconds of one core."""
+    size = group_size(block, _TABLE * left * _MAX_ADDS / _SUM)
+    table = _SUM * osg.table_work(block, size) / (left * _MAX_ADDS) if size else 0.0
+    wide = block.stripes >= _SINGLE and isinstance(anneal, Anneal)
+    steps = anneal.steps_from(order, block, rng, kernels)
+    best = yield from _best(_share(steps, 1.0 - _FINISH[wide] - table), order, block, kernels)
+    yield from finished(best, size, block, rng, kernels)
 
 
 def _work(stripes: int, rows: int) -> float:
@@ -155,20 +204,23 @@ def _may_be_perfect(block: Block) -> bool:
     return most > 0
 
 
-def _ends(steps: Steps, count: int) -> Generator[Order | None, float | None, list[Order]]:
-    """The last orders that a search proposes."""
-    ends: deque[Order] = deque(maxlen=count)
+def _best(
+    steps: Steps, order: Order, block: Block, kernels: Kernels
+) -> Generator[Order | None, float | None, Order]:
+    """The best order that a search proposes, or the one given."""
+    ledger, best = StripeLedger(block, kernels), order
+    reached = ledger.value(order)
     spent: float | None = None
     begun = False
     while True:
         try:
-            order = steps.send(spent) if begun else next(steps)
+            found = steps.send(spent) if begun else next(steps)
         except StopIteration:
-            return list(ends)
+            return best
         begun = True
-        if order is not None:
-            ends.append(order)
-        spent = yield order
+        if found is not None and (value := ledger.value(found)) > reached:
+            best, reached = found, value
+        spent = yield found
 
 
 def _share(steps: Steps, share: float) -> Steps:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from permviz.core.pattern import NMPattern
 from permviz.errors import StrategyError
 from permviz.kernels import subsets, warm
+from permviz.kernels.compiled_table import room
 from permviz.kernels.numba_cpu import NumbaKernels
-from permviz.kernels.protocol import Rounds
+from permviz.kernels.protocol import Rounds, Sweeps
 from permviz.kernels.reference import ReferenceKernels
 from permviz.kernels.select import cores, select
 
@@ -89,6 +90,23 @@ def test_annealing_draws_and_swaps_like_the_obvious_one(board, temperature, seed
     for kernels in (NumbaKernels(), OBVIOUS):
         orders, states = np.stack([order, order]), np.array([[seed], [seed + 1]], dtype=np.uint64)
         kernels.anneal(columns, orders, NMPattern(n, m), rounds, states)
+        found.append((orders.tolist(), states.tolist()))
+    assert found[0] == found[1]
+    assert sorted(found[0][0][0]) == list(range(len(order)))
+
+
+@settings(deadline=None, max_examples=30)
+@given(boards(), st.sampled_from([0.0, 2.0, 20.0]), st.integers(1, 9), st.integers(0, 2**63))
+def test_annealing_on_a_table_swaps_like_the_obvious_one(board, temperature, most, seed):
+    columns, order, n, m = board
+    columns = np.floor(columns * 50).astype(np.float32)
+    found = []
+    for kernels in (NumbaKernels(), OBVIOUS):
+        orders, states = np.stack([order, order]), np.array([[seed], [seed + 1]], dtype=np.uint64)
+        tables = np.zeros((2, *room(*columns.shape)), dtype=np.float32)
+        for heat, fill in ((temperature, True), (0.0, False)):
+            sweeps = Sweeps(heat, 2, most, fill)
+            kernels.anneal_table(columns, orders, NMPattern(n, m), sweeps, states, tables)
         found.append((orders.tolist(), states.tolist()))
     assert found[0] == found[1]
     assert sorted(found[0][0][0]) == list(range(len(order)))

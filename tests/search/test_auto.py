@@ -4,7 +4,7 @@ import pytest
 from permviz.core.pattern import NMPattern
 from permviz.core.problem import SearchProblem
 from permviz.kernels.numba_cpu import NumbaKernels
-from permviz.search.anneal import Anneal, _deviation
+from permviz.search.anneal import Anneal, deviation
 from permviz.search.assignment import Assignment
 from permviz.search.auto import Auto
 from permviz.search.ledger import StripeLedger
@@ -32,12 +32,12 @@ def test_a_wide_block_is_dealt_out_alike_on_any_threads(strategy):
 
 def test_the_heat_is_that_of_most_channels_not_of_a_few_large_ones():
     scores = np.random.default_rng(0).random((64, 128))
-    even = _deviation(block_of(scores), np.random.default_rng(1), FAST)
+    even = deviation(block_of(scores), np.random.default_rng(1), FAST)
     scores[:, :8] *= 0.01
     scores[:, 8:] *= 0.01
     scores[:, :8] *= 1000
     block = block_of(scores)
-    uneven = _deviation(block, np.random.default_rng(1), FAST) * block.scale
+    uneven = deviation(block, np.random.default_rng(1), FAST) * block.scale
     assert uneven < 0.1 * even
 
 
