@@ -89,9 +89,8 @@ def test_12_a_click_in_jupyterlab_changes_a_live_view(lab, browser):
 
 
 def a_row_is_picked(cell, layer):
-    named = cell.locator(".tabulator-cell[tabulator-field=layer]", has_text=layer)
-    named.click()
-    cell.locator(".tabulator-selected").filter(has=named).wait_for()
+    cell.locator(".tabulator-cell[tabulator-field=layer]", has_text=layer).click()
+    cell.locator(".tabulator-selected [tabulator-field=layer]", has_text=layer).wait_for()
 
 
 def a_row_is_picked_in_the_explorer(cell):
