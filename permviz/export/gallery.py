@@ -20,6 +20,7 @@ from permviz.figures.frontier import FrontierInfo, frontier_info
 from permviz.figures.groups import GroupLane, GroupsInfo, LayerNode, groups_info
 from permviz.figures.heatmap import color_limit, heatmap_info
 from permviz.figures.magnitude import Bar, MagnitudeInfo, magnitude_info
+from permviz.figures.pair import OrderPair
 from permviz.session.comparison import comparison
 from permviz.session.report import layer_rows, layer_scores
 from permviz.session.session import Session
@@ -153,10 +154,11 @@ def _picture(session: Session, layer: str, plan: PermutationPlan) -> Picture:
         for name in session.layers.layer(layer).inputs
         if name in plan.by_group
     }
+    pair = OrderPair(layer, scores, session.layers.order(layer, orders), pattern)
     limit = color_limit(scores)
     given, found = (
-        _smaller(heatmap_info(scores, order, pattern, kind="kept", limit=limit).shade)
-        for order in (np.arange(scores.shape[1]), session.layers.order(layer, orders))
+        _smaller(heatmap_info(pair, order, kind="kept", limit=limit).shade)
+        for order in (pair.given, pair.order)
     )
     return Picture(layer, given, found, limit)
 

@@ -1,4 +1,4 @@
-"""The figures of a layer as a visitor sees them: kinds, gains, moves, curves, and what can be kept."""
+"""The figures of a layer as a visitor sees them, and what can be kept of them."""
 
 import csv
 import json
@@ -26,7 +26,9 @@ CLOSE = """models.filter(m => m.type == 'ColumnDataSource' && m.data.value !== u
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def test_weights_are_read_kept_as_picture_and_table_and_followed_to_their_new_places(visit, tmp_path):
+def test_weights_are_read_kept_as_picture_and_table_and_followed_to_their_new_places(
+    visit, tmp_path
+):
     page = visit(ASKED)
     page.button("Start").click()
     page.see(re.compile(r"^finished: "))
