@@ -41,7 +41,9 @@ class Page(pn.viewable.Viewer):
             replay=refs.replay,
         )
         compare = CompareView(comparison=refs.comparison, seen=False)
-        groups = GroupsView(graph=pn.bind(_graph, refs.opened), seen=False)
+        groups = GroupsView(
+            graph=pn.bind(_graph, refs.opened), comparison=refs.comparison, seen=False
+        )
         export = ExportView(
             state.export,
             state.verify_export,

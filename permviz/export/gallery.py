@@ -154,11 +154,11 @@ def _picture(session: Session, layer: str, plan: PermutationPlan) -> Picture:
         for name in session.layers.layer(layer).inputs
         if name in plan.by_group
     }
-    order = session.layers.order(layer, orders)
-    pair, limit = OrderPair(layer, scores, order, pattern), color_limit(scores)
+    pair = OrderPair(layer, scores, session.layers.order(layer, orders), pattern)
+    limit = color_limit(scores)
     given, found = (
-        _smaller(heatmap_info(pair, shown, kind="kept", limit=limit).shade)
-        for shown in (pair.given, order)
+        _smaller(heatmap_info(pair, order, kind="kept", limit=limit).shade)
+        for order in (pair.given, pair.order)
     )
     return Picture(layer, given, found, limit)
 

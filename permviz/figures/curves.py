@@ -212,6 +212,7 @@ def curve_plot(info: CurveInfo) -> hv.Overlay:
         logx=info.log,
         **({} if info.ticks is None else {"xticks": [(at, f"{at:g}") for at in info.ticks]}),
         legend_position="right",
+        legend_labels={name: _shortened(name) for name in names},
         xlim=info.span,
         ylim=_heights(info),
     )
@@ -219,9 +220,7 @@ def curve_plot(info: CurveInfo) -> hv.Overlay:
 
 
 def _curve(line: CurveLine, info: CurveInfo, color: str, dash: str) -> hv.Curve:
-    drawn = hv.Curve(
-        (line.x, line.efficacy), info.clock, "efficacy", label=_shortened(line.strategy)
-    )
+    drawn = hv.Curve((line.x, line.efficacy), info.clock, "efficacy", label=line.strategy)
     drawn.opts(
         color=color,
         line_dash=dash,

@@ -5,14 +5,16 @@ layer that writes the channels, a dot one that reads them. What cannot be permut
 with the operation that is in the way.
 """
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import holoviews as hv
 
 from permviz.figures.palette import DEFAULT, strategy_colors
 from permviz.figures.tabular import Columns
 from permviz.graph.types import ChannelGraph, ChannelGroup, Layer
+from permviz.session.comparison import NOTHING, Comparison
 
 _NODE = -0.9
 _TEXT_UNITS = 9.0
@@ -52,6 +54,7 @@ class GroupLane:
         first: row of the first layer that it touches.
         last: row of the last one.
         channels: how many channels it has.
+        found: what the search has found for it, in words; empty before any.
     """
 
     name: str
@@ -60,6 +63,7 @@ class GroupLane:
     first: int
     last: int
     channels: int
+    found: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +96,43 @@ class GroupsInfo:
     @property
     def table(self) -> Columns:
         """One line a layer."""
+        told = {lane.name: lane.found for lane in self.lanes}
         sizes = {lane.name: lane.channels for lane in self.lanes}
         return {
             "layer": [node.name for node in self.nodes],
             "reads": [" ".join(node.reads) for node in self.nodes],
             "writes": [" ".join(node.writes) for node in self.nodes],
+            "found_for_what_it_reads": [
+                "; ".join(filter(None, map(told.get, one.reads))) for one in self.nodes
+            ],
             "channels_read": [sum(sizes.get(name, 0) for name in one.reads) for one in self.nodes],
             "frozen_by": [node.op for node in self.nodes],
             "reason": [node.frozen for node in self.nodes],
         }
 
 
-def groups_info(graph: ChannelGraph, selected: str = "") -> GroupsInfo:
-    """Lay the layers and the channel groups of a model out."""
+def groups_info(graph: ChannelGraph, selected: str = "", found: Comparison = NOTHING) -> GroupsInfo:
+    """Lay the layers and the channel groups of a model out.
+
+    Args:
+        graph: of the model.
+        selected: name of the picked layer.
+        found: what the strategies have found so far.
+    """
     nodes = tuple(_node(place, layer) for place, layer in enumerate(graph.layers))
     names = [node.name for node in nodes]
     return GroupsInfo(
-        nodes, _lanes(graph.groups, nodes), names.index(selected) if selected in names else None
+        nodes,
+        tuple(
+            replace(lane, found=_found(lane.name, found)) for lane in _lanes(graph.groups, nodes)
+        ),
+        names.index(selected) if selected in names else None,
     )
+
+
+def _found(group: str, found: Comparison) -> str:
+    efficacy = found.group_efficacy(group)
+    return "" if math.isnan(efficacy) else f"{efficacy:.1f} % with {found.best[group]}"
 
 
 def _node(place: int, layer: Layer) -> LayerNode:
@@ -141,7 +164,7 @@ def _lanes(groups: Sequence[ChannelGroup], nodes: Sequence[LayerNode]) -> tuple[
         first, last = touched[group.name][0], touched[group.name][-1]
         lane = next((lane for lane, end in enumerate(ends) if end < first), len(ends))
         ends[lane : lane + 1] = [last]
-        lanes.append(GroupLane(group.name, lane, colors[group.name], first, last, group.size))
+        lanes.append(GroupLane(group.name, lane, colors[group.name], first, last, group.size, ""))
     return tuple(lanes)
 
 
@@ -196,19 +219,23 @@ def _lines(info: GroupsInfo) -> hv.Segments:
     data = [
         (
             *(lane.lane, lane.first, lane.lane, lane.last),
-            *(lane.name, lane.channels, lane.color),
+            *(lane.name, lane.channels, lane.color, lane.found or "not searched"),
             *(_alpha(info, lane.name), 6.0 if lane.name in info.lit else 3.5),
         )
         for lane in info.lanes
     ]
-    values = ["group", "channels", "paint", "strength", "width"]
+    values = ["group", "channels", "paint", "found", "strength", "width"]
     lines = hv.Segments(data, ["x", "y", "end", "level"], values)
     lines.opts(
         color="paint",
         alpha="strength",
         line_width="width",
         tools=["hover"],
-        hover_tooltips=[("group", "@group"), ("channels", "@channels")],
+        hover_tooltips=[
+            ("group", "@group"),
+            ("channels", "@channels"),
+            ("efficacy", "@found"),
+        ],
     )
     return lines
 

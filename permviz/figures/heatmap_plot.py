@@ -126,7 +126,7 @@ def _veil(info: HeatmapInfo) -> hv.Image:
         clim=(0, 1),
         tools=["hover"],
         hover_tooltips=[
-            ("weight", "@value{custom}"),
+            ("value", "@value{custom}"),
             ("the pattern", "@kept{custom}"),
             ("row", "$y{0}"),
             ("position", "$x{0}"),

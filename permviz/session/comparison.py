@@ -78,6 +78,21 @@ class Comparison:
             one.name for one in self.layers if one.name != layer and mine & set(one.groups)
         )
 
+    def group_efficacy(self, group: str) -> float:
+        """Efficacy of a group's best strategy over all its readers together, in percent.
+
+        NaN before any search of it.
+        """
+        best = self.best.get(group, "")
+        readers = [one for one in self.layers if group in one.groups and best in one.retained]
+        if not readers:
+            return float("nan")
+        return efficacy_percent(
+            sum(one.default for one in readers),
+            sum(one.retained[best] for one in readers),
+            sum(one.row_optimum for one in readers),
+        )
+
     def chosen(self, choice: Mapping[str, str]) -> dict[str, str]:
         """The strategy of every group: the chosen one, or else the best."""
         return {group: choice.get(group, best) for group, best in self.best.items()}

@@ -150,6 +150,11 @@ class Staged(Sighted):
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
 
+    @property
+    def built(self) -> bool:
+        """Whether its chart is there."""
+        return self.chart is not None
+
     @param.depends("data", "seen", watch=True)
     def _show(self) -> None:
         if not self.seen:

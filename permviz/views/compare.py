@@ -28,6 +28,7 @@ from permviz.views.comparing import (
     comparison_frame,
     sharing_sentence,
 )
+from permviz.views.following import follow
 from permviz.views.plots import SMALL, margins, savable
 from permviz.views.sight import Sighted, reveal
 from permviz.views.table import LAYER, TABLE_CSS, frame_patch
@@ -272,8 +273,8 @@ class Compare(CompareView):
     >>> view = pv.views.Compare([pv.search(scores, text) for text in ("osg", "exact")])
 
     Args:
-        results: a `Session`; results of one matrix; or lists of results, by the name of
-            their matrix.
+        results: a `Session`, which is followed while it runs; results of one matrix; or
+            lists of results, by the name of their matrix.
         params: parameters of the view.
     """
 
@@ -282,9 +283,15 @@ class Compare(CompareView):
         results: Session | Sequence[SearchResult] | Mapping[str, Sequence[SearchResult]],
         **params: Any,
     ) -> None:
+        self._results = results
         found = _comparison(results)
         first = found.layers[0].name if found.layers else ""
         super().__init__(**({"comparison": found, "layer": first} | params))
+        self._clock = follow(results, self.refresh) if isinstance(results, Session) else None
+
+    def refresh(self) -> None:
+        """Show what the searches have found by now."""
+        self.comparison = _comparison(self._results)
 
 
 def _comparison(results: Any) -> Comparison:

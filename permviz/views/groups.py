@@ -1,6 +1,8 @@
 """Which layers share their channels, and what keeps the others from being permuted."""
 
+import math
 from collections.abc import Sequence
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -9,8 +11,13 @@ import param
 from holoviews.streams import Tap
 
 from permviz.figures.groups import GroupsInfo, groups_info, groups_plot
+from permviz.figures.tabular import csv_text
 from permviz.graph.types import ChannelGraph, ChannelGroup, Frozen, Layer
-from permviz.views.chart import Chart
+from permviz.session.comparison import NOTHING, Comparison, comparison
+from permviz.session.report import layer_rows
+from permviz.session.session import Session
+from permviz.views.chart import Chart, Staged
+from permviz.views.following import follow
 from permviz.views.plots import SMALL, savable
 from permviz.views.sight import Sighted
 
@@ -29,23 +36,25 @@ class GroupsView(Sighted):
 
     Attributes:
         graph: ChannelGraph, or None.
+        comparison: Comparison of what was found for its groups.
         layer: name of the picked layer.
     """
 
     graph = param.Parameter(None, allow_refs=True)
+    comparison = param.Parameter(NOTHING, allow_refs=True)
     layer = param.String("")
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
         self._layout = pn.Column(pn.pane.Markdown(_NOTHING), sizing_mode="stretch_width")
         self._of: object = None
-        self._chart: Chart | None = None
+        self._chart: Staged | None = None
         self._show()
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
 
-    @param.depends("graph", "layer", "seen", watch=True)
+    @param.depends("graph", "comparison", "layer", "seen", watch=True)
     def _show(self) -> None:
         if not self.seen:
             return
@@ -55,11 +64,11 @@ class GroupsView(Sighted):
             self._layout.objects = [pn.pane.Markdown(_NOTHING)]
         elif self._of is not graph:
             self._of = graph
-            self._layout.objects = self._new_parts(groups_info(graph, self.layer))
+            self._layout.objects = self._new_parts(self._info(graph))
             self._tell(graph)
         elif self._chart is not None:
             self._tell(graph)
-            self._chart.send(groups_info(graph, self.layer))
+            self._chart.data = self._info(graph)
 
     def _new_parts(self, info: GroupsInfo) -> list[pn.viewable.Viewable]:
         names = [node.name for node in info.nodes]
@@ -68,19 +77,7 @@ class GroupsView(Sighted):
         self._told = pn.pane.HTML(
             "", min_width=220, sizing_mode="stretch_width", styles={"font-size": "12px"}
         )
-        self._chart = Chart(
-            groups_plot,
-            info,
-            name="channel groups",
-            hooks=[savable],
-            width=_WIDTH,
-            height=40 + 24 * max(len(names), 1),
-            toolbar="right",
-            active_tools=[],
-            fontsize=SMALL,
-        )
-        tap = Tap(source=self._chart.drawn, x=None, y=None)
-        tap.add_subscriber(lambda **at: self._tap(names, at["y"]))
+        self._chart = Staged(partial(self._new_chart, names), _tall(names), look=_look, data=info)
         picture = pn.Column(
             self._chart,
             scroll=True,
@@ -97,11 +94,30 @@ class GroupsView(Sighted):
             pn.Row(picture, self._told, sizing_mode="stretch_width"),
         ]
 
+    def _new_chart(self, names: Sequence[str], info: GroupsInfo) -> Chart:
+        chart = Chart(
+            groups_plot,
+            info,
+            name="channel groups",
+            hooks=[savable],
+            width=_WIDTH,
+            height=_tall(names),
+            toolbar="right",
+            active_tools=[],
+            fontsize=SMALL,
+        )
+        tap = Tap(source=chart.drawn, x=None, y=None)
+        tap.add_subscriber(lambda **at: self._tap(names, at["y"]))
+        return chart
+
+    def _info(self, graph: ChannelGraph) -> GroupsInfo:
+        return groups_info(graph, self.layer, self.comparison)
+
     def _tell(self, graph: ChannelGraph) -> None:
         known = self.layer if self.layer in self._picked.options else None
         if self._picked.value != known:
             self._picked.value = known
-        self._told.object = layer_story(graph, self.layer)
+        self._told.object = layer_story(graph, self.layer, self.comparison)
 
     def _pick(self, event: param.parameterized.Event) -> None:
         if event.new:
@@ -112,17 +128,35 @@ class GroupsView(Sighted):
             self.layer = names[round(y)]
 
 
+def _tall(names: Sequence[str]) -> int:
+    return 40 + 24 * max(len(names), 1)
+
+
+def _look(info: GroupsInfo) -> tuple[object, ...]:
+    return info.selected, csv_text(info)
+
+
 class Groups(GroupsView):
     """Show the channel groups of an analysed model in a notebook.
 
     Args:
-        graph: what `permviz.analyze` returned.
+        graph: what `permviz.analyze` returned; or a `Session`, whose findings are shown, and
+            followed while it runs.
         params: parameters of the view.
     """
 
-    def __init__(self, graph: ChannelGraph, **params: Any) -> None:
-        first = next((layer.name for layer in graph.layers if layer.inputs), "")
-        super().__init__(**({"graph": graph, "layer": first} | params))
+    def __init__(self, graph: ChannelGraph | Session, **params: Any) -> None:
+        self._session = graph if isinstance(graph, Session) else None
+        shown = graph.graph if isinstance(graph, Session) else graph
+        first = next((layer.name for layer in shown.layers if layer.inputs), "")
+        super().__init__(**({"graph": shown, "layer": first} | params))
+        self.refresh()
+        self._clock = None if self._session is None else follow(self._session, self.refresh)
+
+    def refresh(self) -> None:
+        """Show what the session has found by now."""
+        if self._session is not None:
+            self.comparison = comparison(self._session, layer_rows(self._session))
 
 
 def _legend(info: GroupsInfo) -> str:
@@ -131,7 +165,7 @@ def _legend(info: GroupsInfo) -> str:
     return f"{_LEGEND}<div style='font-size: 12px'>{counts}</div>"
 
 
-def layer_story(graph: ChannelGraph, name: str) -> str:
+def layer_story(graph: ChannelGraph, name: str, found: Comparison = NOTHING) -> str:
     """What one layer shares with which others and what is frozen about it, as HTML."""
     layer = next((one for one in graph.layers if one.name == name), None)
     if layer is None:
@@ -139,8 +173,11 @@ def layer_story(graph: ChannelGraph, name: str) -> str:
     shape = " x ".join(map(str, layer.shape))
     parts = [f"<h3 style='margin: 0'>{escape(name)}</h3>{escape(layer.kind)} {shape}"]
     groups = graph.by_name
-    parts += [_group_story(graph, layer, groups[group], "Reads") for group in layer.inputs]
-    parts += [_group_story(graph, layer, groups[group], "Writes") for group in layer.outputs]
+    for does, names in (("Reads", layer.inputs), ("Writes", layer.outputs)):
+        parts += [
+            f"{_group_story(graph, layer, groups[group], does)} {_found_story(found, group)}"
+            for group in names
+        ]
     if layer.frozen is not None:
         parts.append(_frozen_story("Its inputs keep their order", layer.frozen))
     parts += [
@@ -167,6 +204,13 @@ def _group_story(graph: ChannelGraph, layer: Layer, group: ChannelGroup, does: s
     if carried:
         told.append(f"{carried} biases, norms and the like move with it.")
     return " ".join(told)
+
+
+def _found_story(found: Comparison, group: str) -> str:
+    efficacy = found.group_efficacy(group)
+    if math.isnan(efficacy):
+        return ""
+    return f"Best so far: <b>{efficacy:.1f} %</b> with {escape(found.best[group])}."
 
 
 def _frozen_story(what: str, frozen: Frozen) -> str:

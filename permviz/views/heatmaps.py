@@ -147,8 +147,8 @@ class HeatmapPair(Sighted):
             margin=(0, 10),
             **_WIDE,
         )
-        columns = [pn.Column(*both, margin=0, **_WIDE) for both in zip(maps, strips, strict=True)]
-        self._layout = pn.Column(told, pn.Row(*columns, **_WIDE), **_WIDE)
+        rows = [pn.Row(*both, margin=0, **_WIDE) for both in (maps, strips)]
+        self._layout = pn.Column(told, *rows, **_WIDE)
         self._reveal()
 
     def __panel__(self) -> pn.viewable.Viewable:

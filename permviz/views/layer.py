@@ -71,6 +71,11 @@ class CurvesView(Sighted):
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
 
+    @property
+    def built(self) -> bool:
+        """Whether its chart is there."""
+        return self.staged.built
+
 
 _UNSEARCHED = "No search has run on this layer yet."
 
@@ -199,8 +204,10 @@ class LayerView(Sighted):
 
     @param.depends("seen", watch=True)
     def _reveal(self) -> None:
-        reveal([*self._heatmaps.parts, self._curves], seen=self.seen)
-        self._turn_aside()
+        chosen = self._asides[self.aside]
+        if self.seen and self._beside.objects != [chosen.__panel__()]:
+            self._beside.objects = [chosen]
+        reveal([*self._heatmaps.parts, self._curves, chosen], seen=self.seen)
 
     @param.depends("aside", watch=True)
     def _turn_aside(self) -> None:
@@ -208,10 +215,7 @@ class LayerView(Sighted):
         for name, view in self._asides.items():
             if name != self.aside:
                 view.seen = False
-        chosen = self._asides[self.aside]
-        reveal([chosen], seen=self.seen)
-        if self.seen and self._beside.objects != [chosen.__panel__()]:
-            self._beside.objects = [chosen]
+        self._reveal()
 
     @param.depends("pair", "replay", watch=True)
     def _look(self) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import panel as pn
 import param
 from bokeh.models.widgets.tables import NumberFormatter
-from holoviews.streams import Pipe, Tap
+from holoviews.streams import Tap
 
 from permviz.figures.magnitude import (
     MagnitudeInfo,
@@ -13,7 +13,8 @@ from permviz.figures.magnitude import (
     magnitude_info,
     magnitude_plot,
 )
-from permviz.views.plots import SMALL, live
+from permviz.views.chart import Chart
+from permviz.views.plots import SMALL, savable
 from permviz.views.press import Presses
 from permviz.views.sight import Sighted
 from permviz.views.table import (
@@ -58,7 +59,7 @@ class LayersView(Sighted):
         self._bars = pn.Column(
             scroll=True, height=HEIGHT, width=340, sizing_mode="fixed", margin=(0, 0, 0, 8)
         )
-        self._pipe = Pipe()
+        self._chart: Chart | None = None
         self._drawn: tuple[object, ...] = ()
         self._loaded = False
         # The table is what people wait for; the bars may follow once it is there.
@@ -142,23 +143,23 @@ class LayersView(Sighted):
             self._drawn = shape
             legend = pn.pane.HTML(legend_html(magnitude_colors(info.strategies)), margin=(0, 8))
             self._bars.objects = [legend, self._new_bars(info)]
-        else:
-            self._pipe.send(info)
+        elif self._chart is not None:
+            self._chart.send(info)
 
-    def _new_bars(self, info: MagnitudeInfo) -> pn.viewable.Viewable:
-        self._pipe = Pipe(data=info)
-        bars = live(
+    def _new_bars(self, info: MagnitudeInfo) -> Chart:
+        self._chart = Chart(
             magnitude_plot,
-            self._pipe,
+            info,
+            name="pruned magnitude",
             height=60 + len(info.layers) * (8 + 9 * len(info.strategies)),
             width=320,
-            toolbar=None,
+            hooks=[savable],
             active_tools=[],
             fontsize=SMALL,
         )
-        tap = Tap(source=bars, x=None, y=None)
+        tap = Tap(source=self._chart.drawn, x=None, y=None)
         tap.add_subscriber(lambda **at: self._tap(info, at["y"]))
-        return pn.pane.HoloViews(bars, margin=0, linked_axes=False)
+        return self._chart
 
     def _tap(self, info: MagnitudeInfo, y: float | None) -> None:
         if y is not None and 0 <= round(y) < len(info.layers):

@@ -1,13 +1,11 @@
 """Parts of the explorer that stand alone in a notebook cell."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import panel as pn
 from numpy.typing import NDArray
-from panel.io.callbacks import PeriodicCallback
 
 from permviz.core.pattern import NMPattern
 from permviz.core.permutation import Permutation
@@ -18,11 +16,11 @@ from permviz.figures.pair import OrderPair
 from permviz.search.result import SearchResult
 from permviz.session.report import layer_rows
 from permviz.session.session import Session
+from permviz.views.following import follow
 from permviz.views.heatmaps import HeatmapPair
 from permviz.views.layer import CurvesView
 from permviz.views.layers import LayersView
 
-_REFRESH_MILLISECONDS = 1000
 Order = SearchResult | Permutation | Sequence[int] | NDArray[np.integer] | None
 
 
@@ -83,31 +81,11 @@ class Layers(LayersView):
     def __init__(self, session: Session, **params: Any) -> None:
         self._session = session
         super().__init__(rows=layer_rows(session), strategies=session.settings.strategies, **params)
-        if session.status in _GOES_ON and _has_loop():
-            self._clock = PeriodicCallback(callback=self._tick, period=_REFRESH_MILLISECONDS)
-            self._clock.start()
+        self._clock = follow(session, self.refresh)
 
     def refresh(self) -> None:
         """Show what the session has found by now."""
         self.rows = layer_rows(self._session)
-
-    def _tick(self) -> None:
-        over = self._session.status not in _GOES_ON
-        self.refresh()
-        if over:
-            self._clock.stop()
-
-
-_GOES_ON = {"ready", "running", "paused"}
-
-
-def _has_loop() -> bool:
-    """Whether there is an event loop, as in a notebook, that can call back."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 def _pair(layer: Any, order: Order, pattern: NMPattern, title: str) -> OrderPair:

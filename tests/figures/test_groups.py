@@ -4,6 +4,7 @@ from torch import nn
 
 from permviz.figures.groups import groups_info, groups_plot
 from permviz.graph.analyze import analyze
+from permviz.session.comparison import ComparedLayer, Comparison
 
 
 class Branched(nn.Module):
@@ -89,3 +90,19 @@ def test_model_without_groups_is_drawn():
     info = groups_info(graph)
     assert (info.lanes, info.columns) == ((), 0)
     groups_plot(info)
+
+
+def test_lanes_and_the_table_tell_what_was_found_for_their_group(graph):
+    first, second = groups_info(graph).lanes
+    assert (first.found, second.found) == ("", "")
+    layer = ComparedLayer("inner", (first.name,), 0.0, 10.0, {"osg": 4.0, "swap": 2.5})
+    found = Comparison(("osg", "swap"), (layer,), {}, {first.name: "osg"})
+    info = groups_info(graph, "", found)
+    assert [lane.found for lane in info.lanes] == ["40.0 % with osg", ""]
+    _, _, lines, *_ = groups_plot(info)
+    assert lines["found"].tolist() == ["40.0 % with osg", "not searched"]
+    table = info.table
+    assert table["layer"] == ["stem", "inner", "outer", "last", "after"]
+    assert table["found_for_what_it_reads"] == ["", "40.0 % with osg", "", "40.0 % with osg", ""]
+    assert table["channels_read"] == [0, 16, 24, 16, 0]
+    assert "cumsum" in table["frozen_by"][4]

@@ -46,3 +46,10 @@ def test_plot_draws_every_bar_from_zero_in_the_color_of_its_strategy():
         colors["osg"],
         colors["order as given"],
     ]
+
+
+def test_table_has_a_line_a_bar():
+    table = magnitude_info(ROWS).table
+    assert table["layer"] == ["stem", "stem", "head"]
+    assert table["order"] == ["order as given", "osg", "order as given"]
+    assert table["pruned_percent"] == pytest.approx([20.0, 10.0, 25.0])

@@ -5,7 +5,7 @@ import permviz as pv
 from permviz.errors import SessionError
 from permviz.session.comparison import compared, comparison
 from permviz.session.plan import session_plan
-from permviz.session.report import layer_rows
+from permviz.session.report import layer_rows, layer_scores, layer_weights
 from permviz.session.session import Session
 from permviz.session.settings import SearchSettings
 
@@ -31,6 +31,23 @@ def test_every_searched_layer_is_compared_with_what_the_table_says(session):
             assert layer.efficacy(text) == row.efficacy(text)
         assert layer.room == row.row_optimum - row.default
     assert found.seconds == {key: one.seconds for key, one in session.results.items()}
+
+
+def test_efficacy_of_a_group_is_its_best_search_over_all_that_read_it(session):
+    found = comparison(session, layer_rows(session))
+    for group, text in found.best.items():
+        readers = [one for one in found.layers if group in one.groups]
+        gained = sum(one.retained[text] - one.default for one in readers)
+        expected = 100 * gained / sum(one.room for one in readers)
+        assert found.group_efficacy(group) == pytest.approx(expected)
+    assert np.isnan(found.group_efficacy("nonesuch"))
+
+
+def test_weights_of_a_layer_are_laid_out_like_its_scores_and_keep_their_signs(session):
+    for name in ("b", "c"):
+        weights = layer_weights(session, name)
+        np.testing.assert_array_equal(np.abs(weights), layer_scores(session, name))
+        assert (weights < 0).any()
 
 
 def test_best_of_a_group_is_what_a_plan_takes(session):

@@ -43,7 +43,7 @@ def test_bars_are_drawn_and_follow(rows, row, sources):
 
 def test_tap_on_a_bar_picks_its_layer(rows):
     view = LayersView(rows=rows, strategies=("osg", "swap"))
-    info = view._pipe.data
+    info = view._chart.data
     view._tap(info, 1.8)
     assert view.layer == "head"
     view._tap(info, 7.0)

@@ -8,6 +8,8 @@ from torch import nn
 
 import permviz as pv
 from permviz.errors import PermutationError
+from permviz.views.compare import Compare
+from permviz.views.groups import Groups
 from permviz.views.parts import Curves, Heatmaps, Layers
 
 
@@ -75,13 +77,22 @@ def test_layers_of_a_session_are_shown_and_refreshed(session):
     assert view._table.value["channel_swap"][1] > 0
 
 
-def test_layers_follow_a_running_session_by_themselves(session):
+@pytest.mark.parametrize(
+    ("view_of", "knows"),
+    [
+        (Layers, lambda view: view.rows[1].by_strategy),
+        (Compare, lambda view: view.comparison.begun),
+        (Groups, lambda view: "Best so far" in view._told.object),
+    ],
+)
+def test_views_follow_a_running_session_by_themselves(session, view_of, knows):
     async def watch():
-        view = Layers(session)
+        view = view_of(session)
+        assert not knows(view)
         session.start()
         for _ in range(200):
             await asyncio.sleep(0.05)
-            if view.rows[1].by_strategy:
+            if knows(view) and not view._clock.running:
                 return True
         return False
 

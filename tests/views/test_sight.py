@@ -22,3 +22,18 @@ def test_without_a_server_all_is_seen_at_once():
     assert all(part.seen for part in parts)
     reveal(parts, seen=False)
     assert not any(part.seen for part in parts)
+
+
+class Ready(Sighted):
+    built = True
+
+
+def test_views_that_are_built_come_into_sight_together_and_before_the_others(monkeypatch):
+    turns = []
+    monkeypatch.setattr(type(pn.state), "execute", lambda _, turn, **__: turns.append(turn))
+    parts = [Sighted(seen=False), Ready(seen=False), Sighted(seen=False), Ready(seen=False)]
+    reveal(parts, seen=True)
+    assert [part.seen for part in parts] == [True, True, False, True]
+    while turns:
+        turns.pop()()
+    assert all(part.seen for part in parts)
