@@ -43,7 +43,7 @@ def duplicate(model: nn.Module) -> nn.Module:
 def in_double(model: nn.Module) -> nn.Module:
     """The model itself in float64, what is complex in complex128; changes it in place."""
     # `double` leaves complex tensors as they are, and torch has no public way to apply another.
-    return cast("nn.Module", cast("Any", model)._apply(_in_double))
+    return cast("nn.Module", cast("Any", model)._apply(_in_double))  # noqa: SLF001
 
 
 def _in_double(tensor: Tensor) -> Tensor:
