@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from torch import nn
 
+from permviz.errors import CaptureError
 from permviz.graph.calling import Forward, Inputs
 from permviz.graph.capture import capture, has_memory, named_tensors, without_memory
 from permviz.graph.components import solve
@@ -50,6 +51,11 @@ def analyze(
     Raises:
         CaptureError: the forward pass fails, cannot be captured, or is not deterministic.
     """
+    if not isinstance(model, nn.Module):  # pyright: ignore[reportUnnecessaryIsInstance] - of a user
+        raise CaptureError(
+            f"A {type(model).__name__} is no torch.nn.Module; pass the module, and a function that "
+            "runs it with forward=."
+        )
     tell = on_progress or _silent
     model, inputs = bare(model), Inputs.of(example_inputs, forward, outputs)
     inputs = without_memory(model, inputs)

@@ -8,6 +8,7 @@ module gets its own training flag back.
 import copy
 import inspect
 import os
+import sysconfig
 import traceback
 import warnings
 from collections import OrderedDict
@@ -25,10 +26,11 @@ from torch.export.graph_signature import InputKind
 from permviz.errors import CaptureError
 from permviz.graph.calling import PREFIX, Called, Inputs
 from permviz.graph.exporting import exported
-from permviz.graph.nested import mapped
+from permviz.graph.nested import leaves, mapped
 from permviz.graph.selection import Counted
 
 LIBRARIES = tuple(f"{Path(file).parent}{os.sep}" for file in (torch.__file__, __file__))
+STANDARD = f"{sysconfig.get_path('stdlib')}{os.sep}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,14 @@ def capture(model: nn.Module, inputs: Inputs) -> Program:
     Raises:
         CaptureError: the forward pass fails or cannot be captured; says why and where.
     """
+    _check_inputs(inputs)
     found: list[Counted] = []
     captured = _captured(model, inputs, found)
+    if not found[-1].tensors:
+        raise CaptureError(
+            f"{type(model).__name__} returns no tensor that counts, so nothing could be compared; "
+            "give another forward pass with forward=, or other outputs with outputs=."
+        )
     canonical = canonical_names(model)
     tensors: dict[str, str] = {}
     constants: dict[str, Tensor] = {}
@@ -77,6 +85,27 @@ def capture(model: nn.Module, inputs: Inputs) -> Program:
         outputs=found[-1].names,
         left_out=found[-1].left_out,
     )
+
+
+def _check_inputs(inputs: Inputs) -> None:
+    """Refuse what no comparison could be made of.
+
+    Raises:
+        CaptureError: a tensor is not dense, or none of them holds anything.
+    """
+    given = [*leaves((inputs.args, dict(inputs.kwargs)), Tensor)]
+    odd = next((tensor for tensor in given if tensor.layout != torch.strided), None)
+    if odd is not None or any(tensor.is_nested for tensor in given):
+        what = "nested" if odd is None else str(odd.layout).removeprefix("torch.")
+        raise CaptureError(
+            f"An example input is a {what} tensor, which the analysis cannot follow; give a dense "
+            "one, or a forward= that makes it."
+        )
+    if given and all(tensor.numel() == 0 for tensor in given):
+        raise CaptureError(
+            f"The example inputs are empty (shape {tuple(given[0].shape)}), so they show nothing "
+            "of the model; give at least one row."
+        )
 
 
 def canonical_names(model: nn.Module) -> dict[str, str]:
@@ -137,9 +166,15 @@ def source_line(stack: str) -> str:
     for line in stack.splitlines():
         if line.strip().startswith('File "'):
             file, number = line.strip()[6:].split('", line ', 1)
-            if not file.startswith((*LIBRARIES, "<")):
+            if not _of_a_library(file):
                 found = f"{file}:{number.split(',')[0]}"
     return found
+
+
+def _of_a_library(file: str) -> bool:
+    """Whether it is a file of torch, of this package or of Python itself."""
+    standard = file.startswith(STANDARD) and "site-packages" not in file
+    return standard or file.startswith((*LIBRARIES, "<"))
 
 
 def _captured(
@@ -231,7 +266,15 @@ def sentence(model: nn.Module, problem: BaseException) -> str:
     what = f"{type(problem).__name__}: {said}" if said else type(problem).__name__
     where = source_line("".join(traceback.format_tb(problem.__traceback__)))
     at = f" at {where}" if where else ""
+    advice = "check the example inputs, or leave the model as it is"
+    if isinstance(model, torch.jit.ScriptModule):
+        advice = "pass the nn.Module that the TorchScript was made of"
+    elif "DataDependent" in what:
+        advice = (
+            "there it branches, loops or sizes by values of its data, which no capture can follow: "
+            "give a forward= that does not, or leave the model as it is"
+        )
     return (
         f"The forward pass of {type(model).__name__} could not be captured{at} "
-        f"({what.rstrip('.')}); check the example inputs, or leave the model as it is."
+        f"({what.rstrip('.')}); {advice}."
     )

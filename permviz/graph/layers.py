@@ -69,7 +69,7 @@ def _layer(
     names: Mapping[tuple[str, int], tuple[str, ...]],
     reasons: Mapping[tuple[str, int], Frozen],
 ) -> Layer:
-    inputs = names.get((call.tensor, call.input_axis), ())
+    inputs = names.get((call.tensor, call.input_axis), ()) if call.width > 1 else ()
     single = Frozen(call.tensor, call.input_axis, SINGLE)
     return Layer(
         name=layer_name(call.tensor),

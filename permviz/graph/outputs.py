@@ -38,8 +38,12 @@ def probe(inputs: Inputs) -> Inputs:
 
 
 def widened(inputs: Inputs) -> Inputs:
-    """The same inputs in float64."""
-    return _mapped(inputs, _double)
+    """The same inputs in float64, complex ones in complex128."""
+
+    def wide(tensor: Tensor) -> Tensor:
+        return tensor.to(torch.complex128) if tensor.is_complex() else tensor
+
+    return _each(_mapped(inputs, _double), wide)
 
 
 def run(
@@ -55,10 +59,13 @@ def run(
         VerificationError: the model's forward pass fails.
     """
     # A forward that writes into its inputs must not change the next run.
-    fresh = _mapped(inputs, _copied)
+    fresh = _each(inputs, _copied)
     found: list[Counted] = []
     called = Called(model, inputs, found.append)
-    tensors = {f"{PREFIX}{name}": tensor for name, tensor in (replaced or {}).items()}
+    # Nor must what it keeps in its buffers, such as a count or a running mean.
+    kept = {name: buffer.detach().clone() for name, buffer in model.named_buffers()}
+    given = {**kept, **(replaced or {})}
+    tensors = {f"{PREFIX}{name}": tensor for name, tensor in given.items()}
     try:
         with evaluating(model, seed):
             functional_call(called, tensors, fresh.args, dict(fresh.kwargs))
@@ -115,8 +122,12 @@ def _mapped(inputs: Inputs, change: Callable[[Tensor], Tensor]) -> Inputs:
     def floating(tensor: Tensor) -> Tensor:
         return change(tensor) if tensor.is_floating_point() else tensor
 
-    args = tuple(mapped(item, Tensor, floating) for item in inputs.args)
-    kwargs = {name: mapped(item, Tensor, floating) for name, item in inputs.kwargs.items()}
+    return _each(inputs, floating)
+
+
+def _each(inputs: Inputs, change: Callable[[Tensor], Tensor]) -> Inputs:
+    args = tuple(mapped(item, Tensor, change) for item in inputs.args)
+    kwargs = {name: mapped(item, Tensor, change) for name, item in inputs.kwargs.items()}
     return replace(inputs, args=args, kwargs=kwargs)
 
 

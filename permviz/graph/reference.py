@@ -22,7 +22,7 @@ from permviz.graph.verify_report import (
     OutputError,
     VerifyReport,
 )
-from permviz.graph.wrappers import duplicate
+from permviz.graph.wrappers import duplicate, in_double
 
 TOLERANCE = {
     torch.float64: FLOAT64_TOLERANCE,
@@ -59,7 +59,7 @@ class Reference:
         Raises:
             VerificationError: the model cannot be run.
         """
-        native, wide = copied(model), copied(model).double()
+        native, wide = copied(model), in_double(copied(model))
         noisy = probe(inputs)
         wide_noisy = widened(noisy)
         outputs, (wide_outputs, casts) = run(native, noisy), run_wide(wide, wide_noisy)

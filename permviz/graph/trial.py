@@ -22,6 +22,10 @@ Progress = Callable[[float], None]
 # A wrong group may survive one order by accident, such as one that keeps its pairs.
 ROUNDS = 2
 VACUOUS = Cause("The check is vacuous: wrongly permuted channels do not change the output.")
+BOUNDLESS = Cause(
+    "Could not be verified: all outputs are NaN or infinite; repair the weights, or analyze with "
+    "other example inputs."
+)
 Places = Mapping[str, Sequence[Occurrence]]
 
 
@@ -56,6 +60,8 @@ def tried(
         reference = Reference.of(model, inputs)
     except VerificationError as problem:
         return Outcome({group.name: Cause(f"Could not be verified: {problem}") for group in groups})
+    if not _finite(reference):
+        return Outcome({group.name: BOUNDLESS for group in groups})
     trial = _Trial(reference, tuple(_orders(groups, seed) for seed in range(ROUNDS)))
     failed = trial.failing(groups)
     controls: dict[str, float] = {}
@@ -161,6 +167,10 @@ class _Trial:
     def _moves(self, places: Places, orders: Mapping[str, Permutation]) -> tuple[TensorMove, ...]:
         chosen = [(place, orders[name]) for name in places for place in places[name]]
         return occurrence_moves(self.reference.native, chosen)
+
+
+def _finite(reference: Reference) -> bool:
+    return any(bool(tensor.isfinite().any()) for tensor in reference.wide_outputs.tensors)
 
 
 def _orders(groups: Sequence[ChannelGroup], seed: int) -> Mapping[str, Permutation]:

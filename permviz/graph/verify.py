@@ -14,7 +14,7 @@ from permviz.graph.reference import Reference, copied, replaced
 from permviz.graph.selection import Choice
 from permviz.graph.types import ChannelGraph
 from permviz.graph.verify_report import GroupError, OutputError, VerifyReport
-from permviz.graph.wrappers import bare
+from permviz.graph.wrappers import bare, in_double
 
 __all__ = ["GroupError", "OutputError", "VerifyReport", "verify"]
 
@@ -55,7 +55,7 @@ def verify(
     given = example_inputs if graph is None else graph.example_inputs
     groups = () if plan is None else _planned(graph, plan)
     reference = Reference.of(model, Inputs.of(given, forward, outputs))
-    native, wide = copied(permuted), copied(permuted).double()
+    native, wide = copied(permuted), in_double(copied(permuted))
     controls = _wrong_moves(model, permuted)
     found, _ = run_wide(wide, reference.wide_inputs)
     wrong, _ = run_wide(wide, reference.wide_inputs, replaced(wide, controls))

@@ -2,8 +2,9 @@
 
 import copy
 import sys
-from typing import cast
+from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
@@ -37,3 +38,15 @@ def duplicate(model: nn.Module) -> nn.Module:
         if isinstance(value, Tensor) and not value.is_leaf
     }
     return copy.deepcopy(model, cast("dict[int, object]", computed))
+
+
+def in_double(model: nn.Module) -> nn.Module:
+    """The model itself in float64, what is complex in complex128; changes it in place."""
+    # `double` leaves complex tensors as they are, and torch has no public way to apply another.
+    return cast("nn.Module", cast("Any", model)._apply(_in_double))  # noqa: SLF001
+
+
+def _in_double(tensor: Tensor) -> Tensor:
+    if tensor.is_complex():
+        return tensor.to(torch.complex128)
+    return tensor.double() if tensor.is_floating_point() else tensor

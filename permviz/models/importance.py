@@ -53,8 +53,9 @@ def weight_scores(layer: str, weight: Tensor, name: str = "magnitude") -> Scores
         raise ScoresError(
             f"The importance {name!r} is unknown; choose one of {', '.join(_IMPORTANCES)}."
         )
-    dtype = torch.float64 if weight.dtype == torch.float64 else torch.float32
-    scores = _IMPORTANCES[name](weight.detach().to("cpu", dtype)).contiguous()
+    dtype = torch.float64 if weight.dtype in (torch.float64, torch.complex128) else torch.float32
+    real = weight.detach().abs() if weight.is_complex() else weight.detach()
+    scores = _IMPORTANCES[name](real.to("cpu", dtype)).contiguous()
     bad = int((~torch.isfinite(scores)).sum())
     if bad:
         raise ScoresError(

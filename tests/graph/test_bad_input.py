@@ -51,6 +51,39 @@ class Dropping(Base):
         return nn.functional.dropout(self.middle(y), training=True)
 
 
+class Numbering(Base):
+    def inner(self, y: Tensor) -> Tensor:
+        return self.middle(y) * float(y.sum().item())
+
+
+class Endless(Base):
+    def inner(self, y: Tensor) -> Tensor:
+        while y.norm() < 10:
+            y = 2 * y
+        return self.middle(y)
+
+
+class Leaving(Base):
+    def inner(self, y: Tensor) -> Tensor:
+        return torch.from_numpy(self.middle(y).detach().numpy())
+
+
+class LeftOn(Base):
+    """A dropout that evaluation mode does not switch off."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drop = nn.Dropout(0.5)
+
+    def train(self, mode: bool = True) -> "LeftOn":  # noqa: FBT001, FBT002 # torch's signature
+        super().train(mode)
+        self.drop.training = True
+        return self
+
+    def inner(self, y: Tensor) -> Tensor:
+        return self.drop(self.middle(y))
+
+
 CASES: dict[str, tuple[type[Base], Tensor, str]] = {
     "a branch on the data": (Branching, ROWS, "could not be captured"),
     "a size that depends on the data": (Sized, ROWS, "depends on the data"),
@@ -60,6 +93,10 @@ CASES: dict[str, tuple[type[Base], Tensor, str]] = {
     "a wrong shape": (Base, ROWS[:, :5], "could not be captured"),
     "a wrong type": (Base, ROWS.long(), "could not be captured"),
     "another device": (Base, ROWS.to("meta"), "same device"),
+    "a number from the data": (Numbering, ROWS, "by values of its data"),
+    "a loop over the data": (Endless, ROWS, "by values of its data"),
+    "a way out of torch": (Leaving, ROWS, "could not be captured"),
+    "a dropout that is left on": (LeftOn, ROWS, "dropout.*draws random numbers"),
 }
 
 
@@ -91,3 +128,89 @@ def test_writing_into_a_view_of_what_is_read_later_does_not_change_the_output(
 
     graph = analyze(lively(Aliasing()), ROWS)
     assert graph.verification is None or graph.verification.ok
+
+
+class Silent(Base):
+    def forward(self, x: Tensor) -> object:
+        self.last(self.inner(self.first(x)))
+        return {"steps": 3, "nothing": None}
+
+
+def test_a_model_without_tensors_among_its_outputs_is_refused(lively: Lively) -> None:
+    with pytest.raises(CaptureError, match="Silent returns no tensor that counts"):
+        analyze(lively(Silent()), ROWS)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        (ROWS.to_sparse(), "sparse_coo tensor"),
+        (ROWS[:0], r"empty \(shape \(0, 6\)\)"),
+        ((ROWS, ROWS), "takes 2 positional arguments but 3 were given"),
+        ({"y": ROWS}, "unexpected keyword argument 'y'"),
+        ((), "missing 1 required positional argument"),
+        (ROWS.numpy(), "type ndarray"),
+        (ROWS.double(), "same dtype"),
+    ],
+)
+def test_inputs_that_the_model_cannot_take_are_said(
+    inputs: object, said: str, lively: Lively
+) -> None:
+    with pytest.raises(CaptureError, match=said):
+        analyze(lively(Base()), inputs)
+
+
+def test_what_is_no_module_is_said() -> None:
+    with pytest.raises(CaptureError, match="A function is no torch"):
+        analyze(lambda x: x, ROWS)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*")
+def test_torchscript_is_said_with_what_to_pass_instead() -> None:
+    with pytest.raises(CaptureError, match=r"pass the nn\.Module that the TorchScript was"):
+        analyze(torch.jit.script(Base()), ROWS)
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf")])
+def test_outputs_that_are_no_numbers_prove_nothing_and_say_so(
+    weight: float, lively: Lively
+) -> None:
+    model = lively(Base())
+    nn.init.constant_(model.last.weight, weight)
+    graph = analyze(model, ROWS)
+    assert graph.groups == ()
+    frozen = graph.layers[-1].frozen
+    assert frozen is not None
+    assert "NaN or infinite" in frozen.reason
+
+
+class Tallying(Base):
+    """Keeps a count and a running mean, in evaluation too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("count", torch.ones(()))
+        self.register_buffer("mean", torch.zeros(8))
+
+    def inner(self, y: Tensor) -> Tensor:
+        self.count.add_(1)
+        self.mean.mul_(0.9).add_(0.1 * y.mean(0))
+        return self.middle(y - self.mean) * self.count
+
+
+def test_buffers_that_a_run_writes_into_do_not_change_the_next(lively: Lively) -> None:
+    model = lively(Tallying())
+    before = copy.deepcopy(model.state_dict())
+    graph = analyze(model, ROWS)
+    assert {group.name for group in graph.groups} == {"middle", "last"}
+    assert graph.by_name["middle"].size == 8
+    assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
+
+
+def test_complex_models_are_compared_in_double_precision() -> None:
+    torch.manual_seed(0)
+    layers = [nn.Linear(6, 8, dtype=torch.complex64), nn.Linear(8, 4, dtype=torch.complex64)]
+    graph = analyze(nn.Sequential(*layers).eval(), ROWS.to(torch.complex64))
+    assert [group.size for group in graph.groups] == [8]
+    assert graph.verification is not None
+    assert graph.verification.float64_error < 1e-13

@@ -262,3 +262,49 @@ def test_pictures_of_a_linear_layer_move_with_all_their_positions(
     assert {group.name: group.size for group in graph.groups} == {"grow": 8, "last": 12}
     places = [place for place in graph.by_name["grow"].occurrences if place.tensor == "seed.weight"]
     assert places[0].positions.shape == (8, 16)
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+def test_bags_of_words_have_channels(mode: str, lively: Lively, sound: Sound) -> None:
+    model = nn.Sequential(nn.EmbeddingBag(10, 16, mode=mode), nn.Linear(16, 12), nn.Linear(12, 3))
+    graph = sound(lively(model), torch.tensor([[1, 2, 3], [4, 5, 1]]))
+    assert {group.name: group.size for group in graph.groups} == {"1": 16, "2": 12}
+    assert "0.weight" in {place.tensor for place in graph.by_name["1"].occurrences}
+
+
+class Unpooling(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        pooled, places = fn.max_pool2d(self.first(x), 2, return_indices=True)
+        return self.last(fn.max_unpool2d(pooled, places, 2))
+
+
+def test_what_is_pooled_and_put_back_keeps_its_channels(lively: Lively, sound: Sound) -> None:
+    picture = torch.randn(2, 3, 6, 6, generator=torch.Generator().manual_seed(3))
+    graph = sound(lively(Unpooling()), picture)
+    assert [group.size for group in graph.groups] == [8]
+
+
+class Spreading(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 4, 1)
+        self.up = nn.ConvTranspose2d(8, 8, 2, 2, groups=8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.up(self.first(x)))
+
+
+def test_a_depthwise_transposed_convolution_carries_its_channels(
+    lively: Lively, sound: Sound
+) -> None:
+    picture = torch.randn(2, 3, 6, 6, generator=torch.Generator().manual_seed(3))
+    graph = sound(lively(Spreading()), picture)
+    up = next(layer for layer in graph.layers if layer.name == "up")
+    assert up.inputs == ()
+    assert up.frozen is not None
+    assert "one input channel" in up.frozen.reason
+    assert [group.size for group in graph.groups] == [8]

@@ -24,3 +24,20 @@ def embedding(call: Call) -> Value:
     uniform = (*indices.uniform, read.uniform[1])
     cause = read.cause if read.ordered(1) else indices.cause
     return Value(call.shape, (*rows, *columns), uniform, cause)
+
+
+@rule("embedding_bag", "_embedding_bag", "_embedding_bag_forward_only")
+def embedding_bag(call: Call) -> list[Value]:
+    """Rows are added up, averaged or compared a bag at a time; columns are the channels."""
+    table = call.value("weight")
+    if table.tensor:
+        call.ledger.tables.add(table.tensor)
+    for name in ("indices", "offsets", "per_sample_weights"):
+        numbers = call.optional(name)
+        if numbers is not None:
+            untracked(call, numbers, range(numbers.ndim))
+    read = untracked(call, table, [0])
+    for facet in read.facets:
+        mark(call, facet)
+    cause = read.cause if read.ordered(1) else call.cause("Runs over bags, not over channels.")
+    return [Value(call.shape, read.facets, (False, read.uniform[1]), cause)]

@@ -17,7 +17,7 @@ def passed_on(call: Call) -> Value:
 
 
 @rule("full", "ones", "zeros", "full_like", "ones_like", "zeros_like", "scalar_tensor")
-@rule("new_full", "new_ones", "new_zeros")
+@rule("new_full", "new_ones", "new_zeros", "empty", "empty_like", "new_empty")
 def uniform(call: Call) -> Value:
     """One value everywhere."""
     return constant(call.shape, call.cause(VARYING))

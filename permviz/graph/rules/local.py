@@ -31,6 +31,13 @@ def indexed_pool(call: Call) -> list[Value]:
     return [_neighbourhood(call, dims)] * 2
 
 
+@rule("max_unpool2d", "max_unpool3d")
+def unpool(call: Call) -> Value:
+    """Values go back to the places that they were pooled from, among zeros."""
+    parts = [call.value("self"), call.value("indices")]
+    return combine(call, [_resized(call, part, int(call.op[-2])) for part in parts])
+
+
 @rule(RESIZES)
 def resize(call: Call) -> Value:
     """Resizing runs along all axes after the channels."""
@@ -81,12 +88,14 @@ def _kept(call: Call, facet: Labels, wanted: Sequence[int]) -> Labels | None:
 
 
 def _neighbourhood(call: Call, dims: int) -> Value:
-    value = call.value("self", "input")
+    return combine(call, [_resized(call, call.value("self", "input"), dims)])
+
+
+def _resized(call: Call, value: Value, dims: int) -> Value:
     axes = range(value.ndim - dims, value.ndim)
     read = untracked(call, value, axes)
     uniform = tuple(flag and axis not in axes for axis, flag in enumerate(read.uniform))
-    resized = Value(call.shape, read.facets, uniform, read.cause)
-    return combine(call, [resized])
+    return Value(call.shape, read.facets, uniform, read.cause)
 
 
 def _pad_axis(
