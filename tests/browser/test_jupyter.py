@@ -78,6 +78,8 @@ def test_12_a_click_in_jupyterlab_changes_a_live_view(lab, browser):
     page.locator(".jp-Cell").first.click()
     for _ in CELLS:
         page.keyboard.press("Shift+Enter")
+    page.locator(".jp-InputPrompt", has_text=f"[{len(CELLS)}]:").first.wait_for()
+    page.get_by_text("| Idle").wait_for()
     explorer, layers = (page.locator(".jp-Cell").nth(place) for place in (0, 1))
     a_row_is_picked_in_the_explorer(explorer)
     a_search_is_started_in_the_explorer(explorer)
