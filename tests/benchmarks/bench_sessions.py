@@ -10,7 +10,6 @@ import urllib.parse
 from pathlib import Path
 
 import pytest
-from bokeh.client import pull_session
 
 from tests.benchmarks.bench_page import ANSWERS, CLICK, asked, tell
 from tests.browser.visits import COMMAND, TICK, Visit, browsing, serving
@@ -82,21 +81,18 @@ def heap(visit):
     return chrome.send("Runtime.getHeapUsage")["usedSize"] / 2**20
 
 
-def test_memory_over_sessions(server):
-    come_and_go(server, 10)
+def test_memory_over_sessions(server, browser):
+    come_and_go(server, browser, 10)
     before = megabytes(server)
-    come_and_go(server, SESSIONS)
+    come_and_go(server, browser, SESSIONS)
     after = megabytes(server)
     print(f"{SESSIONS} sessions opened and closed: server {before:.0f} -> {after:.0f} MB")
     assert after - before <= TOLERATED
 
 
-def come_and_go(server, times):
-    """Open pages and leave them; what a browser would draw of them does not matter here."""
+def come_and_go(server, browser, times):
     for _ in range(times):
-        session = pull_session(url=server.url(), arguments={"tab": "Layer"})
-        assert len(session.document.roots) > 0
-        session.close()
+        opened(browser, server).close()
     gone()
 
 

@@ -31,6 +31,10 @@ def lab(tmp_path):
     notebooks = tmp_path / "notebooks"
     notebooks.mkdir()
     nbformat.write(book, notebooks / "book.ipynb")
+    settings = tmp_path / "SETTINGS" / "@jupyterlab" / "notebook-extension"
+    settings.mkdir(parents=True)
+    # By default cells that are out of sight leave the page, and others take their places.
+    (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
     port = free_port()
     own = {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in PRIVATE}
     own |= {f"JUPYTERLAB_{name}_DIR": str(tmp_path / name) for name in ("SETTINGS", "WORKSPACES")}
