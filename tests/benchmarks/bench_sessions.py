@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.bench_page import ANSWERS, CLICK, asked, tell
+from tests.benchmarks.bench_page import CLICK, asked, tell
 from tests.browser.visits import COMMAND, TICK, Visit, browsing, serving
 
-CHANGES, SESSIONS, CROWD = 200, 50, 10
+CHANGES, SESSIONS, CROWD, ANSWERS = 200, 50, 10, 6
 TOLERATED = 50
 SEARCHING = {"strategies": json.dumps(["channel_swap(escapes=100000000)"])}
 LAYERS = ["blocks.3.expand", "blocks.3.project", "blocks.2.project", "classifier", "head"]

@@ -75,23 +75,28 @@ def wait_for(port, process, log):
     pytest.fail(f"JupyterLab did not start:\n{log.read_text()}")
 
 
-def test_12_a_click_in_jupyterlab_changes_a_live_view(lab, browser):
+@pytest.fixture
+def notebook(lab, browser):
+    """The notebook in JupyterLab; whatever goes wrong in its page fails."""
     visit = Visit(browser, lab, ready=".jp-Notebook")
-    page = visit.page
-    page.get_by_text("| Idle").wait_for()
-    page.locator(".jp-Cell").first.click()
+    yield visit.page
+    visit.shoot("jupyter")
+    visit.close()
+    assert visit.wrong == []
+
+
+def test_12_a_click_in_jupyterlab_changes_a_live_view(notebook):
+    notebook.get_by_text("| Idle").wait_for()
+    notebook.locator(".jp-Cell").first.click()
     for _ in CELLS:
-        page.keyboard.press("Shift+Enter")
-    page.locator(".jp-InputPrompt", has_text=f"[{len(CELLS)}]:").first.wait_for()
-    page.get_by_text("| Idle").wait_for()
-    explorer, layers = (page.locator(".jp-Cell").nth(place) for place in (0, 1))
+        notebook.keyboard.press("Shift+Enter")
+    notebook.locator(".jp-InputPrompt", has_text=f"[{len(CELLS)}]:").first.wait_for()
+    notebook.get_by_text("| Idle").wait_for()
+    explorer, layers = (notebook.locator(".jp-Cell").nth(place) for place in (0, 1))
     a_row_is_picked_in_the_explorer(explorer)
     a_search_is_started_in_the_explorer(explorer)
     layers.locator(".tabulator-row", has_text="permuted").first.wait_for()
     a_row_is_picked(layers, "blocks.1.expand")
-    visit.shoot("jupyter")
-    visit.close()
-    assert visit.wrong == []
 
 
 def a_row_is_picked(cell, layer):
