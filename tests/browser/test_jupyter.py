@@ -88,13 +88,14 @@ def notebook(lab, browser):
 def test_12_a_click_in_jupyterlab_changes_a_live_view(notebook):
     notebook.get_by_text("| Idle").wait_for()
     notebook.locator(".jp-Cell").first.click()
-    for _ in CELLS:
-        notebook.keyboard.press("Shift+Enter")
-    notebook.locator(".jp-InputPrompt", has_text=f"[{len(CELLS)}]:").first.wait_for()
-    notebook.get_by_text("| Idle").wait_for()
-    explorer, layers = (notebook.locator(".jp-Cell").nth(place) for place in (0, 1))
+    notebook.keyboard.press("Shift+Enter")
+    explorer = notebook.locator(".jp-CodeCell", has_text="pv.explore()")
     a_row_is_picked_in_the_explorer(explorer)
     a_search_is_started_in_the_explorer(explorer)
+    notebook.locator(".jp-CodeCell", has_text="pv.views").locator(".cm-content").click()
+    notebook.keyboard.press("Shift+Enter")
+    notebook.keyboard.press("Shift+Enter")
+    layers = notebook.locator(".jp-CodeCell", has_text="pv.views")
     layers.locator(".tabulator-row", has_text="permuted").first.wait_for()
     a_row_is_picked(layers, "blocks.1.expand")
 
