@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.bench_page import ANSWERS, CLICK, asked, tell
+from tests.benchmarks.bench_page import CLICK, asked, tell
 from tests.browser.visits import COMMAND, TICK, Visit, browsing, serving
 
-CHANGES, SESSIONS, CROWD = 200, 50, 10
+CHANGES, SESSIONS, CROWD, ANSWERS = 200, 50, 10, 6
 TOLERATED = 50
 SEARCHING = {"strategies": json.dumps(["channel_swap(escapes=100000000)"])}
 LAYERS = ["blocks.3.expand", "blocks.3.project", "blocks.2.project", "classifier", "head"]
@@ -82,16 +82,18 @@ def heap(visit):
 
 
 def test_memory_over_sessions(server, browser):
-    for _ in range(10):
-        opened(browser, server).close()
-    gone()
+    come_and_go(server, browser, 10)
     before = megabytes(server)
-    for _ in range(SESSIONS):
-        opened(browser, server, tab="Layer").close()
-    gone()
+    come_and_go(server, browser, SESSIONS)
     after = megabytes(server)
     print(f"{SESSIONS} sessions opened and closed: server {before:.0f} -> {after:.0f} MB")
     assert after - before <= TOLERATED
+
+
+def come_and_go(server, browser, times):
+    for _ in range(times):
+        opened(browser, server).close()
+    gone()
 
 
 def test_a_crowd_is_answered_and_apart(server, browser):
