@@ -207,7 +207,8 @@ class LayerView(Sighted):
         chosen = self._asides[self.aside]
         if self.seen and self._beside.objects != [chosen.__panel__()]:
             self._beside.objects = [chosen]
-        reveal([*self._heatmaps.parts, self._curves, chosen], seen=self.seen)
+        stages = [*self._heatmaps.stages, (self._curves, chosen)]
+        reveal(stages, seen=self.seen, wanted=lambda: self.seen)
 
     @param.depends("aside", watch=True)
     def _turn_aside(self) -> None:
