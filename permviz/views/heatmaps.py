@@ -142,7 +142,7 @@ class HeatmapPair(Sighted):
         ]
         strips = [Staged(_gains_chart, STRIP, look=_GAINS, data=side, seen=False) for side in sides]
         self.parts: Sequence[Staged] = (*maps, *strips)
-        self.stages = (maps, strips)
+        self.stages = (*([one] for one in maps), strips)
         told = pn.pane.HTML(
             pn.bind(kind_sentence, self.param.kind, self.param.pair),
             styles={"font-size": "12px"},

@@ -207,7 +207,7 @@ class LayerView(Sighted):
         chosen = self._asides[self.aside]
         if self.seen and self._beside.objects != [chosen.__panel__()]:
             self._beside.objects = [chosen]
-        stages = [*self._heatmaps.stages, (self._curves, chosen)]
+        stages = [*self._heatmaps.stages, [self._curves], [chosen]]
         reveal(stages, seen=self.seen, wanted=lambda: self.seen)
 
     @param.depends("aside", watch=True)

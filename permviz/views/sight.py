@@ -29,9 +29,9 @@ def reveal(stages: Stages, *, seen: bool, wanted: Callable[[], bool] = lambda: T
     """Show or hide views: built ones together, and others stage by stage.
 
     Figures take long to build. With each stage built in a turn of its own, a served page
-    answers its user in between; a stage of one figure is no better than one of two, for a
-    browser lays the whole page out anew after each. Those that are built show nothing of
-    different times together.
+    answers its user in between, though all of them take longer in all, for a browser lays the
+    whole page out anew after each. Those that are built show nothing of different times
+    together.
 
     Args:
         stages: the views, those first that are waited for.
