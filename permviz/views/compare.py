@@ -78,11 +78,15 @@ class CompareView(Sighted):
             self._of = (info.layers, info.strategies)
             self._layout.objects = self._new_parts(info)
             self._tell(info)
-            reveal(self._charts, seen=True)
+            self._reveal()
         else:
             self._tell(info)
             for chart, data in zip(self._charts, (info, info, self._frontier()), strict=True):
                 chart.data = data
+            self._reveal()
+
+    def _reveal(self) -> None:
+        reveal([[chart] for chart in self._charts], seen=True, wanted=lambda: self.seen)
 
     # Building
 

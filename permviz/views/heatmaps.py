@@ -28,7 +28,7 @@ from permviz.views.chart import Chart, Staged, Zoom
 from permviz.views.plots import SMALL, fitting, margins, savable
 from permviz.views.sight import Sighted, reveal
 
-HEIGHT, STRIP = 206, 82
+HEIGHT, STRIP = 196, 82
 _WIDE = {"sizing_mode": "stretch_width"}
 _MARGINS = margins(70, 110)
 """Room for the row numbers and the colours, so that strips stand below their columns."""
@@ -127,7 +127,8 @@ class HeatmapPair(Sighted):
     Attributes:
         pair: OrderPair, or None.
         kind: what of the weights is shown, see `KINDS`.
-        parts: the views that it consists of; those that are seen first come first.
+        parts: the charts that it consists of, heatmaps first.
+        stages: the same, those together that are built together.
     """
 
     pair = param.Parameter(None, allow_refs=True)
@@ -141,6 +142,7 @@ class HeatmapPair(Sighted):
         ]
         strips = [Staged(_gains_chart, STRIP, look=_GAINS, data=side, seen=False) for side in sides]
         self.parts: Sequence[Staged] = (*maps, *strips)
+        self.stages = (*([one] for one in maps), strips)
         told = pn.pane.HTML(
             pn.bind(kind_sentence, self.param.kind, self.param.pair),
             styles={"font-size": "12px"},
@@ -156,7 +158,7 @@ class HeatmapPair(Sighted):
 
     @param.depends("seen", watch=True)
     def _reveal(self) -> None:
-        reveal(self.parts, seen=self.seen)
+        reveal(self.stages, seen=self.seen, wanted=lambda: self.seen)
 
     def kind_buttons(self, **options: Any) -> pn.viewable.Viewable:
         """Buttons that choose what of the weights is shown."""

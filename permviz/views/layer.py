@@ -18,7 +18,7 @@ from permviz.views.replay import ReplayBar
 from permviz.views.sight import Sighted, reveal
 from permviz.views.words import layer_sentence
 
-HEIGHT = 172
+HEIGHT = 158
 _WIDE: dict[str, Any] = {
     "responsive": True,
     "height": HEIGHT,
@@ -30,7 +30,10 @@ _FITTING: dict[str, Any] = {"hooks": [savable, fitting]}
 BUTTONS: dict[str, Any] = {
     "name": "",
     "margin": (2, 4),
-    "stylesheets": [".bk-btn { font-size: 12px !important; padding: 3px 8px !important; }"],
+    "stylesheets": [
+        """.bk-btn { font-size: 12px !important; padding: 3px 8px !important; }
+        .bk-btn.bk-active { font-weight: 600; box-shadow: inset 0 -2px 0 #56b4e9 !important; }"""
+    ],
 }
 _STRETCH = {"sizing_mode": "stretch_width"}
 
@@ -207,7 +210,8 @@ class LayerView(Sighted):
         chosen = self._asides[self.aside]
         if self.seen and self._beside.objects != [chosen.__panel__()]:
             self._beside.objects = [chosen]
-        reveal([*self._heatmaps.parts, self._curves, chosen], seen=self.seen)
+        stages = [*self._heatmaps.stages, [self._curves], [chosen]]
+        reveal(stages, seen=self.seen, wanted=lambda: self.seen)
 
     @param.depends("aside", watch=True)
     def _turn_aside(self) -> None:

@@ -1,6 +1,6 @@
 """Views that rest while nobody looks at them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import panel as pn
@@ -22,22 +22,36 @@ class Sighted(pn.viewable.Viewer):
         return False
 
 
-def reveal(parts: Sequence[Sighted], *, seen: bool) -> None:
-    """Show or hide views: built ones together, and others one after the other.
+Stages = Sequence[Sequence[Sighted]]
 
-    Figures take long to build. With each built in a turn of its own, a served page answers
-    its user in between. Those that are built show nothing of different times together.
+
+def reveal(stages: Stages, *, seen: bool, wanted: Callable[[], bool] = lambda: True) -> None:
+    """Show or hide views: built ones together, and others stage by stage.
+
+    Figures take long to build. With each stage built in a turn of its own, a served page
+    answers its user in between, though all of them take longer in all, for a browser lays the
+    whole page out anew after each. Those that are built show nothing of different times
+    together.
+
+    Args:
+        stages: the views, those first that are waited for.
+        seen: whether to show them.
+        wanted: whether they are still to be shown, asked before each stage that is built; a
+            tab may have been left in between.
     """
-    ready = [part for part in parts if part.built or not seen]
     with pn.io.hold():
-        for part in ready:
-            part.seen = seen
-    _build([part for part in parts if part not in ready])
+        for part in (part for stage in stages for part in stage):
+            if part.built or not seen:
+                part.seen = seen
+    if seen:
+        _build([[part for part in stage if not part.built] for stage in stages], wanted)
 
 
-def _build(parts: Sequence[Sighted]) -> None:
-    if not parts:
+def _build(stages: Stages, wanted: Callable[[], bool]) -> None:
+    left = [stage for stage in stages if stage]
+    if not left or not wanted():
         return
-    first, *others = parts
-    first.seen = True
-    pn.state.execute(partial(_build, others), schedule=True)
+    with pn.io.hold():
+        for part in left[0]:
+            part.seen = True
+    pn.state.execute(partial(_build, left[1:], wanted), schedule=True)

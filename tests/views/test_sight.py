@@ -3,11 +3,11 @@ import panel as pn
 from permviz.views.sight import Sighted, reveal
 
 
-def test_views_come_into_sight_one_a_turn(monkeypatch):
+def test_views_come_into_sight_one_stage_a_turn(monkeypatch):
     turns = []
     monkeypatch.setattr(type(pn.state), "execute", lambda _, turn, **__: turns.append(turn))
     parts = [Sighted(seen=False) for _ in range(3)]
-    reveal(parts, seen=True)
+    reveal([[part] for part in parts], seen=True)
     assert [part.seen for part in parts] == [True, False, False]
     turns.pop()()
     assert [part.seen for part in parts] == [True, True, False]
@@ -18,9 +18,9 @@ def test_views_come_into_sight_one_a_turn(monkeypatch):
 
 def test_without_a_server_all_is_seen_at_once():
     parts = [Sighted(seen=False), Sighted(seen=False)]
-    reveal(parts, seen=True)
+    reveal([[part] for part in parts], seen=True)
     assert all(part.seen for part in parts)
-    reveal(parts, seen=False)
+    reveal([[part] for part in parts], seen=False)
     assert not any(part.seen for part in parts)
 
 
@@ -32,8 +32,30 @@ def test_views_that_are_built_come_into_sight_together_and_before_the_others(mon
     turns = []
     monkeypatch.setattr(type(pn.state), "execute", lambda _, turn, **__: turns.append(turn))
     parts = [Sighted(seen=False), Ready(seen=False), Sighted(seen=False), Ready(seen=False)]
-    reveal(parts, seen=True)
+    reveal([[part] for part in parts], seen=True)
     assert [part.seen for part in parts] == [True, True, False, True]
     while turns:
         turns.pop()()
+    assert all(part.seen for part in parts)
+
+
+def test_what_was_left_in_between_is_not_built(monkeypatch):
+    turns = []
+    monkeypatch.setattr(type(pn.state), "execute", lambda _, turn, **__: turns.append(turn))
+    parts, wanted = [Sighted(seen=False), Sighted(seen=False)], [True]
+    reveal([[part] for part in parts], seen=True, wanted=lambda: wanted[0])
+    wanted[0] = False
+    reveal([[part] for part in parts], seen=False)
+    while turns:
+        turns.pop()()
+    assert not any(part.seen for part in parts)
+
+
+def test_views_of_one_stage_come_into_sight_together(monkeypatch):
+    turns = []
+    monkeypatch.setattr(type(pn.state), "execute", lambda _, turn, **__: turns.append(turn))
+    parts = [Sighted(seen=False) for _ in range(3)]
+    reveal([parts[:2], [], parts[2:]], seen=True)
+    assert [part.seen for part in parts] == [True, True, False]
+    turns.pop()()
     assert all(part.seen for part in parts)
