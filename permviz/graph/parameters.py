@@ -13,7 +13,7 @@ from permviz.graph.ledger import Ledger
 POSITIONS = Cause("Runs over positions, not over channels.")
 CONVOLUTIONS = frozenset(
     {f"aten.conv{kind}{dims}d" for kind in ("", "_transpose") for dims in (1, 2, 3)}
-)
+) | {"aten._convolution"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ class Outcome:
         report: all groups that hold, permuted at random together; None if none does or the
             model cannot be run.
         controls: by group, how much moving its channels on one side alone changes the
-            output, in the larger of both precisions that were needed.
+            output in float64.
     """
 
     failed: Mapping[str, Cause]

@@ -32,8 +32,7 @@ class GroupError:
         name: of the group.
         native_error: in the model's own precision.
         float64_error: in float64.
-        control_change: in float64 or the model's precision, after moving the channels on one
-            side alone.
+        control_change: in float64, after moving the channels on one side alone.
         together: how many groups moved in that run: 1, or more where there are so many groups
             that a run for each would take too long. Their errors are the same then.
     """

@@ -2,13 +2,18 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 import permviz as pv
+from permviz.core.permutation import Permutation
 from permviz.graph.analyze import analyze
+from permviz.graph.apply import occurrence_moves
+from permviz.graph.calling import Inputs
 from permviz.graph.conditioning import shaken, shakings
+from permviz.graph.reference import Reference
 
 Lively = Callable[[nn.Module], nn.Module]
 ROWS = torch.randn(64, 12, generator=torch.Generator().manual_seed(1))
@@ -106,3 +111,22 @@ def test_shakings_grow_and_are_the_same_every_time() -> None:
     assert sizes[0] < sizes[-1]
     assert len(one) == 8
     assert all(torch.equal(a["weight"], b["weight"]) for a, b in zip(one, other, strict=True))
+
+
+def test_a_jump_does_not_pass_for_a_control(lively: Lively) -> None:
+    model = Routed()
+    model.route = nn.Linear(64, 2)
+    lively(model)
+    with torch.no_grad():
+        # All channels are the same, so that moving them wrongly changes the rounding alone.
+        model.first.weight[:], model.first.bias[:] = model.first.weight[0].clone(), 0.5
+        model.route.weight[1] = model.route.weight[0].flip(0)
+        model.route.bias[0], model.route.bias[1] = 0, 1e-9
+    (group,) = [g for g in analyze(model, ROWS, verify=False).groups if g.name == "route"]
+    reference = Reference.of(model, Inputs.of(ROWS))
+    order = Permutation(np.random.default_rng(0).permutation(64))
+    wrong = occurrence_moves(model, [(place, order) for place in group.consumers])
+    assert reference.native_change(wrong) > 1e-2
+    frozen = next(layer for layer in analyze(model, ROWS).layers if layer.name == "route").frozen
+    assert frozen is not None
+    assert "vacuous" in frozen.reason

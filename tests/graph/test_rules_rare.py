@@ -308,3 +308,24 @@ def test_a_depthwise_transposed_convolution_carries_its_channels(
     assert up.frozen is not None
     assert "one input channel" in up.frozen.reason
     assert [group.size for group in graph.groups] == [8]
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.trace.*")
+@pytest.mark.filterwarnings("ignore:.*grad attribute of a Tensor.*:UserWarning")
+@pytest.mark.parametrize("groups", [1, 2])
+def test_traces_of_torchscript_have_layers(groups: int, lively: Lively) -> None:
+    layers = [
+        nn.Conv2d(3, 8, 1),
+        nn.BatchNorm2d(8),
+        nn.Conv2d(8, 8, 3, padding=1, groups=groups),
+        nn.ConvTranspose2d(8, 12, 2, 2),
+        nn.Conv2d(12, 4, 1),
+    ]
+    picture = torch.randn(2, 3, 6, 6, generator=torch.Generator().manual_seed(3))
+    plain = lively(nn.Sequential(*layers))
+    graph = analyze(torch.jit.trace(plain, picture), picture)
+    expected = analyze(plain, picture)
+    assert [layer.kind for layer in graph.layers] == [layer.kind for layer in expected.layers]
+    assert [(g.name, g.size) for g in graph.groups] == [(g.name, g.size) for g in expected.groups]
+    assert graph.verification is not None
+    assert graph.verification.ok

@@ -4,7 +4,12 @@ from permviz.graph.combine import contract, coordinate
 from permviz.graph.labels import Labels, Value, positions
 from permviz.graph.ledger import Call, Column
 from permviz.graph.rearrange import take
-from permviz.graph.rules.convolution import convolved, keep_apart, without_channels
+from permviz.graph.rules.convolution import (
+    convolution,
+    convolved,
+    keep_apart,
+    without_channels,
+)
 from permviz.graph.rules.local import untracked
 from permviz.graph.rules.registry import rule
 
@@ -26,6 +31,14 @@ def transposed_convolution(call: Call) -> Value:
             if facet.size == facet.shape[0]:
                 keep_apart(call, facet, groups)
     return convolved(call, without_channels(value, axis), _written(call, weight, groups), axis)
+
+
+@rule("_convolution")
+def either_convolution(call: Call) -> Value:
+    """The form that TorchScript traces have, of both kinds of convolution."""
+    if call.arguments["transposed"]:
+        return transposed_convolution(call)
+    return convolution(call)
 
 
 def _written(call: Call, weight: Value, groups: int) -> Value:
