@@ -81,6 +81,10 @@ def search(
         typer.Option(metavar="SECONDS", help="For each strategy over the whole model."),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of the random numbers.")] = 0,
+    bound: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Say how far from the best orders can be: lp."),
+    ] = None,
     state: State = None,
     outputs: Outputs = "",
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Directory to export to.")] = None,
@@ -110,6 +114,7 @@ def search(
         importance=importance,
         budget=budget,
         seed=seed,
+        bound=bound,
         out=out,
         keep=keep,
         accuracy=accuracy,

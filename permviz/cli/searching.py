@@ -8,7 +8,7 @@ from rich.console import Console
 from permviz.cli.console import Advance, progress_bar, remarks, results, time_left
 from permviz.cli.loading import load
 from permviz.cli.outputs import choice
-from permviz.cli.tables import accuracy_view, layer_table, totals_line
+from permviz.cli.tables import accuracy_view, gaps_line, layer_table, totals_line
 from permviz.core.plan import PermutationPlan
 from permviz.export.checkpoint import Details, check_target, export
 from permviz.graph.analyze import analyze
@@ -39,6 +39,7 @@ class Request:
         importance: what pruning ranks by.
         budget: seconds for each strategy over the whole model.
         seed: of the random numbers.
+        bound: how to bound what any order keeps; None for not at all.
         out: directory to export to.
         keep: directory where searches are kept, and taken up from.
         accuracy: whether to measure the accuracy, if there is data.
@@ -52,6 +53,7 @@ class Request:
     importance: str
     budget: float | None
     seed: int
+    bound: str | None
     out: Path | None
     keep: Path | None
     accuracy: bool
@@ -89,6 +91,7 @@ def _settings(request: Request) -> SearchSettings:
         seed=request.seed,
         budget=request.budget,
         importance=request.importance,
+        bound=request.bound,
     )
 
 
@@ -118,6 +121,8 @@ def _concluded(request: Request, loaded: LoadedModel, session: Session, *, whole
     output = results()
     output.print(layer_table(layer_rows(session), output.width))
     output.print(totals_line(model_totals(session), session.settings.nm), soft_wrap=True)
+    if request.bound is not None:
+        output.print(gaps_line(session.results.values()), soft_wrap=True)
     plan = session_plan(session)
     table = None
     if whole and request.accuracy and loaded.data is not None:

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from permviz.core.pattern import NMPattern
 from permviz.models.accuracy import AccuracyTable
+from permviz.search.result import SearchResult
 from permviz.session.report import LayerRow, ModelTotals
 
 _UNKNOWN = "-"
@@ -43,6 +44,14 @@ def totals_line(totals: ModelTotals, pattern: NMPattern) -> str:
         f"{totals.permuted_layers} layers permuted, {totals.frozen_layers} frozen, "
         f"{totals.dense_layers} dense."
     )
+
+
+def gaps_line(found: Iterable[SearchResult]) -> str:
+    """Say how far the orders found are from the best there are, at most."""
+    gaps = [result.gap for result in found]
+    proved = sum(gap == 0 for gap in gaps)
+    rest = f"; the others are at most {max(gaps):.2f} points from it" if proved < len(gaps) else ""
+    return f"Orders proved to be the best: {proved} of {len(gaps)}{rest}."
 
 
 def accuracy_view(table: AccuracyTable) -> Table:

@@ -129,7 +129,7 @@ class ReferenceKernels:
         for order, state in zip(orders, states, strict=True):
             random, made = _SplitMix(state), 0
             luck = np.array([random.exponential() for _ in range(_LUCK + order.size)])
-            for slot in [*range(order.size)] * sweeps.count:
+            for slot in list(range(order.size)) * sweeps.count:
                 first = random.halves()[0] * _LUCK >> 32
                 lucky = self._gains(columns, order, slot, pattern)
                 lucky += sweeps.temperature * luck[first : first + order.size]

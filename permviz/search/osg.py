@@ -37,9 +37,9 @@ class StripeGroups:
     """Share out the best groups of stripes, best first and each stripe once a round.
 
     Attributes:
-        stripes: how many stripes are shared out together, 2 to 4. With 3 there are two
-            climbs, one from the optimum of pairs, and the better one counts; groups of 4
-            are drawn at random.
+        stripes: how many stripes are shared out together, 2 to 4. With 3 there are three
+            climbs, two of them from optima of pairs (many at a time, or the best alone),
+            and the best one counts; groups of 4 are drawn at random.
         escapes: how many times a local optimum is left by one random swap.
         restarts: how many more times all this is done, from random orders.
 
@@ -86,9 +86,9 @@ class StripeGroups:
             climber = RandomGroups(block, kernels, size, rng)
         starts = [np.arange(block.channels)]
         if size == 3 and isinstance(climber, AllGroups):
-            pairs = AllGroups(block, kernels, 2)
-            yield from climb(pairs, starts[0])
-            starts.append(pairs.order)
+            for other in (AllGroups(block, kernels, 2), AllGroups(block, kernels, 2, most=1)):
+                yield from climb(other, np.arange(block.channels))
+                starts.append(other.order)
         yield from climb_and_escape(climber, starts, self.escapes, rng)
 
 
@@ -139,12 +139,16 @@ class _Groups:
 
 
 class AllGroups(_Groups):
-    """The gain of every group of stripes, kept true while the order changes."""
+    """The gain of every group of stripes, kept true while the order changes.
+
+    A round shares out at most `most` groups, all that gain by default.
+    """
 
     patience = 1
 
-    def __init__(self, block: Block, kernels: Kernels, size: int) -> None:
+    def __init__(self, block: Block, kernels: Kernels, size: int, most: int | None = None) -> None:
         super().__init__(block, kernels, size)
+        self._most = most
         every = chain.from_iterable(combinations(range(block.stripes), size))
         self._groups = np.fromiter(every, dtype=np.int64).reshape(-1, size)
         self._gains = np.zeros(len(self._groups))
@@ -169,7 +173,7 @@ class AllGroups(_Groups):
 
     def improved(self) -> Order:
         """The order after one round of sharing, best first and each stripe once."""
-        chosen = self._best_groups()
+        chosen = self._best_groups()[: self._most]
         return self._share(self._groups[chosen], self._places[chosen])
 
     def keep(self) -> None:

@@ -22,6 +22,7 @@ from permviz.search.anneal import Anneal
 from permviz.search.ledger import StripeLedger
 from permviz.search.restarts import restarted
 from permviz.search.strategy import Block, Order, Steps, at_least
+from permviz.search.table_anneal import TableAnneal, tabled
 
 Listing = Generator[None, float | None, NDArray[np.int32] | None]
 
@@ -38,6 +39,13 @@ _MOST_STRIPES = 300_000
 
 _OPENED, _HOT, _COLD = 32, 0.12, 0.03
 """Annealing of non-zeros: colder than for scores, as the last few losses decide."""
+
+_CHAINS, _MOST_CHAINS = 2, 8
+"""Annealings side by side, without a budget and with one."""
+
+_WARM, _COOL = 0.06, 0.045
+"""The same on the table of all swaps, where most of the time should be spent near the heat
+at which the last losses go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +72,39 @@ class Perfect:
     def steps(self, block: Block, rng: np.random.Generator, kernels: Kernels) -> Steps:
         """Count, then list and cover, then anneal."""
         nonzero = block.columns > 0
+        yield None
         if (nonzero.sum(axis=0) > block.pattern.n * block.stripes).any():
             return "impossible"
+        yield None
         binary = block.of_columns(nonzero.astype(np.float32))
+        yield None
         if _loses_nothing(binary, np.arange(block.channels), kernels):
             return "perfect"
-        yield None
+        spent = yield None
         verdict = yield from _complete(nonzero, block)
         if verdict is not None:
             return verdict
-        return (
-            yield from restarted(binary, self.restarts, rng, partial(self._anneal, kernels=kernels))
-        )
+        # Without a budget the result must not depend on the threads.
+        chains = _CHAINS if spent is None else min(kernels.threads, _MOST_CHAINS)
+        begin = partial(self._anneal, kernels=kernels, chains=chains)
+        return (yield from restarted(binary, self.restarts, rng, begin))
 
-    def _anneal(self, binary: Block, rng: np.random.Generator, kernels: Kernels) -> Steps:
+    def _annealing(
+        self, binary: Block, rng: np.random.Generator, kernels: Kernels, chains: int
+    ) -> Steps:
+        """Annealing of non-zeros, on the table of all swaps where that is small enough."""
+        start = np.arange(binary.channels)
+        if tabled(binary, chains):
+            table = TableAnneal(self.sweeps, chains, hot=_WARM, cold=_COOL)
+            return table.steps_from(start, binary, rng, kernels)
+        annealing = Anneal(_OPENED, self.sweeps, hot=_HOT, cold=_COLD)
+        return annealing.steps_from(start, binary, rng, kernels)
+
+    def _anneal(
+        self, binary: Block, rng: np.random.Generator, kernels: Kernels, chains: int
+    ) -> Steps:
         """Anneal the non-zeros until none is lost."""
-        steps = Anneal(_OPENED, self.sweeps, hot=_HOT, cold=_COLD).steps(binary, rng, kernels)
+        steps = self._annealing(binary, rng, kernels, chains)
         ledger, everything = StripeLedger(binary, kernels), _everything(binary)
         spent: float | None = None
         begun = False

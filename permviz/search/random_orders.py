@@ -13,6 +13,8 @@ from permviz.search.strategy import Block, Steps, at_least
 class RandomOrders:
     """Draw `count` uniformly random permutations.
 
+    It has no `restarts`: a random order is nothing but a start, and `count` says how many.
+
     Attributes:
         count: how many are drawn.
 

@@ -18,7 +18,7 @@ from permviz.session.settings import SearchSettings
 _PACKAGES = ("permviz", "torch", "numpy", "numba")
 
 
-def plan(
+def plan(  # noqa: PLR0913 - a public entry point, keyword-only beyond two
     graph: ChannelGraph,
     strategy: str = "auto",
     *,
@@ -26,6 +26,7 @@ def plan(
     importance: str = "magnitude",
     budget: float | None = None,
     seed: int = 0,
+    bound: str | None = None,
 ) -> PermutationPlan:
     """Search every channel group of an analysed model, and plan the orders found.
 
@@ -36,11 +37,12 @@ def plan(
         importance: name of the importance that scores the weights.
         budget: seconds for the whole model; None lets every search converge.
         seed: seed of the random numbers.
+        bound: how to bound what any order keeps, as `permviz.search` does.
 
     Raises:
         PermvizError: as `SearchSettings` and `Session` do.
     """
-    settings = SearchSettings((strategy,), pattern, seed, budget, importance)
+    settings = SearchSettings((strategy,), pattern, seed, budget, importance, bound)
     with Session(graph, settings) as session:
         session.start()
         session.wait()
@@ -72,6 +74,7 @@ def session_plan(
         "strategies": list(session.settings.strategies),
         "budget_seconds": session.settings.budget,
         "seed": session.settings.seed,
+        "bound": session.settings.bound,
     }
     return assemble(session.graph, chosen, session.settings.nm, provenance)
 

@@ -131,14 +131,11 @@ def best_order(
         group: name of a channel group.
         strategy: whose order; None for the best.
     """
-    problem = session.problems.get(group)
-    if problem is None:
+    if group not in session.problems:
         return None
     names = session.settings.strategies if strategy is None else (strategy,)
     found = [
-        (name, order, problem.retained(order))
-        for name in names
-        if (order := session.order(group, name)) is not None
+        (name, *priced) for name in names if (priced := session.priced(group, name)) is not None
     ]
     return max(found, key=lambda item: item[2], default=None)
 

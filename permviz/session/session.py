@@ -101,6 +101,7 @@ class Session:
             {task.key: task.problem.cost for task in self._tasks},
             {task.key: task.problem.slots.size for task in self._tasks},
         )
+        self._priced: dict[Key, tuple[NDArray[np.int64], float]] = {}
         self._log = EventLog()
         self._control = Control()
         self._pool = executor
@@ -224,6 +225,18 @@ class Session:
         """Best order so far of one search's problem; None if it has not begun."""
         return self._board.order((group, strategy))
 
+    def priced(self, group: str, strategy: str) -> tuple[NDArray[np.int64], float] | None:
+        """That order and its retained score, which is computed once for every order."""
+        order = self.order(group, strategy)
+        if order is None:
+            return None
+        known = self._priced.get((group, strategy))
+        # Orders are never changed in place.
+        if known is None or known[0] is not order:
+            known = order, self.problems[group].retained(order)
+            self._priced[group, strategy] = known
+        return known
+
     def best(self) -> dict[Key, Permutation]:
         """Best order so far of every search that has begun, as an order of the whole group."""
         return {
@@ -238,7 +251,7 @@ class Session:
                 return
             share = task.budget.take(task.problem.cost) if task.budget is not None else None
             self._board.run(task.key, share)
-        limits = Limits(self.settings.seed, share, self._control)
+        limits = Limits(self.settings.seed, share, self._control, bound=self.settings.bound)
         try:
             result = self._result(task.key, problem, limits)
         except PermvizError as error:

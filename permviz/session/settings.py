@@ -21,9 +21,11 @@ class SearchSettings:
         budget: seconds for one strategy over the whole model, shared out over the groups
             by their size; None lets every search converge.
         importance: name of the importance that scores the weights.
+        bound: how to bound what any order keeps, as `permviz.search` does; None leaves it at
+            what the strategies prove.
 
     Raises:
-        StrategyError: no strategy, an unknown one, or an impossible seed or budget.
+        StrategyError: no strategy, an unknown one, or an impossible seed, budget or bound.
         PatternError: the pattern is not N:M.
         ScoresError: the importance is unknown.
     """
@@ -33,12 +35,13 @@ class SearchSettings:
     seed: int = 0
     budget: float | None = None
     importance: str = "magnitude"
+    bound: str | None = None
 
     def __post_init__(self) -> None:
         named = tuple(dict.fromkeys(describe(parse(text)) for text in self.strategies))
         if not named:
             raise StrategyError("No strategy is chosen; choose at least one, for example auto.")
-        Limits(self.seed, self.budget)
+        Limits(self.seed, self.budget, bound=self.bound)
         _check_importance(self.importance)
         object.__setattr__(self, "strategies", named)
         object.__setattr__(self, "pattern", NMPattern.parse(self.pattern))

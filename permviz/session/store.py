@@ -69,6 +69,7 @@ class Store:
             "importance": settings.importance,
             "seed": settings.seed,
             "budget": settings.budget,
+            "bound": settings.bound,
         }
         try:
             directory.mkdir(parents=True, exist_ok=True)

@@ -2,12 +2,21 @@
 
 import io
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from permviz.cli.console import progress_bar, remarks, time_left
-from permviz.cli.tables import layer_table
+from permviz.cli.tables import gaps_line, layer_table
+from permviz.search.run import search
 from permviz.session.report import LayerRow
+
+
+def test_gaps_are_summed_up() -> None:
+    scores = np.random.default_rng(0).random((4, 12))
+    best, other = search(scores, "exact"), search(scores, "random(count=1)")
+    assert gaps_line([best, best]) == "Orders proved to be the best: 2 of 2."
+    assert f"1 of 2; the others are at most {other.gap:.2f} points" in gaps_line([best, other])
 
 
 def test_a_narrow_terminal_keeps_every_figure() -> None:

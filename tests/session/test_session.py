@@ -44,6 +44,23 @@ def test_every_group_is_searched_with_every_strategy(chain):
         assert result.retained > problem.baseline
 
 
+def test_a_bound_tells_how_far_from_the_best_the_orders_are(chain):
+    plain, bounded = finished(chain), finished(chain, bound="lp")
+    for key, result in bounded.results.items():
+        assert "row optimum" in plain.results[key].bound_by
+        assert "row optimum" not in result.bound_by
+        assert result.gap <= plain.results[key].gap
+        assert result.retained >= plain.results[key].retained
+
+
+def test_an_order_is_priced_once(chain):
+    session = finished(chain)
+    order, value = session.priced("b", session.settings.strategies[0])
+    assert value == session.problems["b"].retained(order)
+    assert session.priced("b", session.settings.strategies[0])[0] is order
+    assert session.priced("b", "random") is None
+
+
 def test_the_log_tells_all_in_order_and_observers_see_the_same(chain):
     session = Session(chain, SearchSettings(BOTH))
     seen = []
@@ -193,6 +210,7 @@ def test_a_model_with_nothing_to_search_says_so(chain):
         ({"pattern": "4:4"}, PatternError),
         ({"seed": -1}, StrategyError),
         ({"budget": -1.0}, StrategyError),
+        ({"bound": "guess"}, StrategyError),
         ({"importance": "beauty"}, ScoresError),
     ],
 )
