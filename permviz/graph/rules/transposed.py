@@ -11,7 +11,7 @@ from permviz.graph.rules.convolution import (
     without_channels,
 )
 from permviz.graph.rules.local import untracked
-from permviz.graph.rules.registry import rule
+from permviz.graph.rules.registry import Result, rule
 
 
 @rule("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
@@ -34,7 +34,7 @@ def transposed_convolution(call: Call) -> Value:
 
 
 @rule("_convolution")
-def either_convolution(call: Call) -> Value:
+def either_convolution(call: Call) -> Result:
     """The form that TorchScript traces have, of both kinds of convolution."""
     if call.arguments["transposed"]:
         return transposed_convolution(call)
