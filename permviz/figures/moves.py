@@ -178,7 +178,10 @@ def _points(info: MovesInfo) -> hv.Overlay:
         colorbar=True,
         colorbar_opts={"width": 10, "padding": 4},
         clabel="moved by",
-        size=4,
+        size=5,
+        # The dark end of the map would vanish on a dark page.
+        line_color=DEFAULT,
+        line_width=0.6,
         tools=["hover"],
         hover_tooltips=[
             ("original channel", "@old"),

@@ -28,7 +28,7 @@ from permviz.views.chart import Chart, Staged, Zoom
 from permviz.views.plots import SMALL, fitting, margins, savable
 from permviz.views.sight import Sighted, reveal
 
-HEIGHT, STRIP = 196, 82
+HEIGHT, STRIP = 205, 82
 _WIDE = {"sizing_mode": "stretch_width"}
 _MARGINS = margins(70, 110)
 """Room for the row numbers and the colours, so that strips stand below their columns."""
