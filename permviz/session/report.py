@@ -35,6 +35,8 @@ class LayerRow:
         default: retained without permutation.
         row_optimum: retained that nothing can exceed.
         by_strategy: retained under the best order of each strategy so far.
+        conv_groups: number of convolution groups.
+        axes: axes of the weight that write and read channels.
     """
 
     name: str
@@ -49,6 +51,13 @@ class LayerRow:
     default: float
     row_optimum: float
     by_strategy: dict[str, float] = field(default_factory=dict)
+    conv_groups: int = 1
+    axes: tuple[int, int] = (0, 1)
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Output and input channels of the weight, or of each matrix of a stack."""
+        return self.shape[self.axes[0]], self.shape[self.axes[1]]
 
     def efficacy(self, strategy: str) -> float:
         """Efficacy of one strategy on this layer, in percent."""
@@ -190,6 +199,8 @@ def _row(session: Session, layer: Layer, running: set[str]) -> LayerRow:
             if status != "dense"
             and any(session.order(name, text) is not None for name in layer.inputs)
         },
+        conv_groups=layer.conv_groups,
+        axes=(layer.output_axis, layer.input_axis),
     )
 
 

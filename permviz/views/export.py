@@ -21,9 +21,9 @@ def deployability_frame(rows: Sequence[LayerRow], pattern: NMPattern | str) -> p
     """One line a layer: in which number formats it runs sparse, and what is in the way."""
     judged = [
         deployability(
-            row.shape,
+            row.sides,
             pattern,
-            conv_groups=row.channels // row.shape[1],
+            conv_groups=row.conv_groups,
             dense_because=row.reason if row.status == "dense" else "",
         )
         for row in rows

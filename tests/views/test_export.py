@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from permviz.views.export import ExportView, deployability_frame, export_sentence
@@ -81,6 +81,15 @@ def test_layers_are_judged_by_shape_pattern_and_what_stays_dense(row):
     assert frame["runs sparse in"].tolist() == ["fp16/bf16, int8/fp8", "nothing", "nothing"]
     assert "b is dense." in frame["what is in the way"][1]
     assert "10 output channels" in frame["what is in the way"][2]
+
+
+def test_a_layer_whose_weight_reads_its_first_axis_is_judged_by_its_channels(row):
+    turned = replace(row("a", shape=(64, 48, 3, 3)), axes=(1, 0))
+    grouped = replace(row("b", shape=(64, 64)), conv_groups=4)
+    assert deployability_frame([turned, grouped], "2:4")["runs sparse in"].tolist() == [
+        "fp16/bf16",
+        "nothing",
+    ]
 
 
 def test_sentence_is_escaped():
