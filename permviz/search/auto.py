@@ -49,7 +49,7 @@ _SINGLE, _DEALT = 48, 128
 """Stripes from which on one chain with all the time is better than the best of two, and from
 which on two chains share one order."""
 
-_SWAPS = 3.0
+_SWAPS = 4.0
 """Swaps of a channel that annealing on a table wants time for."""
 
 _CACHED = 400_000

@@ -35,8 +35,11 @@ _MADE = 0.013
 """Swaps of a channel that a sweep makes, on the mean over an annealing."""
 
 
-_MOST_CHANNELS, _MOST_ROWS = 4096, 16384
-"""Beyond these a table takes too long to fill, and its float32 sums drown small gains."""
+_MOST_ROWS = 16384
+"""Beyond these the table's float32 sums drown small gains."""
+
+_ENTRY, _MOST_FILLING = 3e-9, 0.04
+"""Seconds of a gain, and of the most that filling a table may take, which is one step."""
 
 
 def tabled(block: Block, chains: int) -> bool:
@@ -44,7 +47,8 @@ def tabled(block: Block, chains: int) -> bool:
     channels, rows = block.columns.shape
     lines, width = room(channels, rows)
     fits = 4 * chains * lines * width <= block.memory
-    return fits and channels <= _MOST_CHANNELS and rows <= _MOST_ROWS
+    filling = channels**2 * (_ENTRY + rows / _MAX_ADDS)
+    return fits and filling <= _MOST_FILLING and rows <= _MOST_ROWS
 
 
 def swap_seconds(block: Block) -> float:
