@@ -17,6 +17,7 @@ from permviz.views.export import ExportView
 from permviz.views.groups import GroupsView
 from permviz.views.layer import LayerView
 from permviz.views.layers import LayersView
+from permviz.views.sight import after_a_breath
 from permviz.views.summary import SummaryView
 
 TICK_MILLISECONDS = 100
@@ -39,6 +40,7 @@ class Page(pn.viewable.Viewer):
             tracks=refs.tracks,
             orders=_orders(state),
             replay=refs.replay,
+            seen=False,
         )
         compare = CompareView(comparison=refs.comparison, seen=False)
         groups = GroupsView(
@@ -102,21 +104,34 @@ class Page(pn.viewable.Viewer):
     def _tie_tabs(self) -> None:
         tabs, state = self.tabs, self.state
         tabs.param.watch(lambda event: state.param.update(tab=TABS[event.new]), "active")
-        self._fill_tabs()
+        self._fill_tab()
+        self._see_tab()
         # The tab itself turns at once; its figures take a moment longer.
-        tabs.param.watch(lambda _: pn.state.execute(self._fill_tabs, schedule=True), "active")
+        tabs.param.watch(lambda _: pn.state.execute(self._turn, schedule=True), "active")
         state.param.watch(lambda event: tabs.param.update(active=TABS.index(event.new)), "tab")
 
-    def _fill_tabs(self) -> None:
-        """Build a tab's view when it is first seen; out of sight it is kept, but not updated.
+    def _turn(self) -> None:
+        if self._fill_tab():
+            after_a_breath(self._see_tab)
+        else:
+            self._see_tab()
+
+    def _fill_tab(self) -> bool:
+        """Build the active tab's view if it was never seen; its figures come once it is seen.
 
         Dynamic tabs would go on updating models that have left their document, and a table
         that is taken away in the middle of an update breaks the page.
         """
-        for number, (place, view) in enumerate(zip(self._places, self._views, strict=True)):
+        place, view = self._places[self.tabs.active], self._views[self.tabs.active]
+        fresh = not place.objects
+        if fresh:
+            place.objects = [view]
+        return fresh
+
+    def _see_tab(self) -> None:
+        """Out of sight views are kept, but not updated."""
+        for number, view in enumerate(self._views):
             view.seen = number == self.tabs.active
-            if view.seen and not place.objects:
-                place.objects = [view]
 
 
 def tie(one: param.Parameterized, other: param.Parameterized, name: str) -> None:

@@ -128,7 +128,7 @@ class HeatmapPair(Sighted):
         pair: OrderPair, or None.
         kind: what of the weights is shown, see `KINDS`.
         parts: the charts that it consists of, heatmaps first.
-        stages: the same, those together that are built together.
+        stages: the same, each built in a turn of its own.
     """
 
     pair = param.Parameter(None, allow_refs=True)
@@ -142,7 +142,7 @@ class HeatmapPair(Sighted):
         ]
         strips = [Staged(_gains_chart, STRIP, look=_GAINS, data=side, seen=False) for side in sides]
         self.parts: Sequence[Staged] = (*maps, *strips)
-        self.stages = (*([one] for one in maps), strips)
+        self.stages = tuple([one] for one in self.parts)
         told = pn.pane.HTML(
             pn.bind(kind_sentence, self.param.kind, self.param.pair),
             styles={"font-size": "12px"},

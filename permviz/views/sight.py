@@ -23,6 +23,7 @@ class Sighted(pn.viewable.Viewer):
 
 
 Stages = Sequence[Sequence[Sighted]]
+_BREATH_MILLISECONDS = 250
 
 
 def reveal(stages: Stages, *, seen: bool, wanted: Callable[[], bool] = lambda: True) -> None:
@@ -54,4 +55,16 @@ def _build(stages: Stages, wanted: Callable[[], bool]) -> None:
     with pn.io.hold():
         for part in left[0]:
             part.seen = True
-    pn.state.execute(partial(_build, left[1:], wanted), schedule=True)
+    after_a_breath(partial(_build, left[1:], wanted))
+
+
+def after_a_breath(turn: Callable[[], None]) -> None:
+    """Call once the browser has drawn what it got, and served whoever clicked meanwhile.
+
+    A next stage that is sent before makes a browser that is still drawing draw on.
+    """
+    page = pn.state.curdoc
+    if page is None or page.session_context is None:
+        turn()
+    else:
+        page.add_timeout_callback(turn, _BREATH_MILLISECONDS)

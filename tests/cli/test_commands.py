@@ -1,5 +1,6 @@
 """`permviz verify`, `report` and `explore`."""
 
+import re
 import socket
 import subprocess
 import sys
@@ -63,8 +64,13 @@ def test_report_writes_one_page(
     assert run("report", copied, "-o", tmp_path / "page.html") == 0
     assert str(tmp_path / "page.html") in capsys.readouterr().out
     page = (tmp_path / "page.html").read_text()
-    assert page == (copied / "report.html").read_text()
+    assert unnumbered(page) == unnumbered((copied / "report.html").read_text())
     assert "blocks.0.expand" in page
+
+
+def unnumbered(page: str) -> str:
+    """The page without the numbers that every figure gets anew."""
+    return re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\bp\d{4,}\b", "", page)
 
 
 def test_explore_refuses_a_port_in_use(run: Program, capsys: pytest.CaptureFixture[str]) -> None:

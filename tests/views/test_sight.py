@@ -1,11 +1,10 @@
-import panel as pn
-
+from permviz.views import sight
 from permviz.views.sight import Sighted, reveal
 
 
 def test_views_come_into_sight_one_stage_a_turn(monkeypatch):
     turns = []
-    monkeypatch.setattr(type(pn.state), "execute", lambda _, turn, **__: turns.append(turn))
+    monkeypatch.setattr(sight, "after_a_breath", turns.append)
     parts = [Sighted(seen=False) for _ in range(3)]
     reveal([[part] for part in parts], seen=True)
     assert [part.seen for part in parts] == [True, False, False]
@@ -30,7 +29,7 @@ class Ready(Sighted):
 
 def test_views_that_are_built_come_into_sight_together_and_before_the_others(monkeypatch):
     turns = []
-    monkeypatch.setattr(type(pn.state), "execute", lambda _, turn, **__: turns.append(turn))
+    monkeypatch.setattr(sight, "after_a_breath", turns.append)
     parts = [Sighted(seen=False), Ready(seen=False), Sighted(seen=False), Ready(seen=False)]
     reveal([[part] for part in parts], seen=True)
     assert [part.seen for part in parts] == [True, True, False, True]
@@ -41,7 +40,7 @@ def test_views_that_are_built_come_into_sight_together_and_before_the_others(mon
 
 def test_what_was_left_in_between_is_not_built(monkeypatch):
     turns = []
-    monkeypatch.setattr(type(pn.state), "execute", lambda _, turn, **__: turns.append(turn))
+    monkeypatch.setattr(sight, "after_a_breath", turns.append)
     parts, wanted = [Sighted(seen=False), Sighted(seen=False)], [True]
     reveal([[part] for part in parts], seen=True, wanted=lambda: wanted[0])
     wanted[0] = False
@@ -53,7 +52,7 @@ def test_what_was_left_in_between_is_not_built(monkeypatch):
 
 def test_views_of_one_stage_come_into_sight_together(monkeypatch):
     turns = []
-    monkeypatch.setattr(type(pn.state), "execute", lambda _, turn, **__: turns.append(turn))
+    monkeypatch.setattr(sight, "after_a_breath", turns.append)
     parts = [Sighted(seen=False) for _ in range(3)]
     reveal([parts[:2], [], parts[2:]], seen=True)
     assert [part.seen for part in parts] == [True, True, False]
