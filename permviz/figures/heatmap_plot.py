@@ -142,7 +142,8 @@ def _veil_columns(info: HeatmapInfo) -> tuple[NDArray[Any], ...]:
     cells = info.cells
     if cells is None:
         unknown = np.full((1, 1), _UNKNOWN, dtype=np.int8)
-        value = np.full((1, 1), np.nan, dtype=np.float32)
+        # HoloViews warns in the log where it finds the range of nothing but NaN.
+        value = np.full((1, 1), np.finfo(np.float32).max)
         return (np.zeros((1, 1), dtype=np.int8), value, unknown, unknown, unknown)
     marked = _wide(info) and info.kind in {"magnitude", "sign"}
     veiled = (1 - cells.kept) if marked else np.zeros_like(cells.kept)
@@ -155,7 +156,7 @@ def _formatters() -> dict[str, CustomJSHover]:
     return {
         f"@{{{name}}}": CustomJSHover(code=f"return {code}")
         for name, code in (
-            ("value", "isNaN(value) ? 'zoom in' : value.toPrecision(4)"),
+            ("value", "value > 3e38 ? 'zoom in' : value.toPrecision(4)"),
             ("kept", "value < 0 ? 'zoom in' : value ? 'keeps it' : 'prunes it'"),
             ("original", "value < 0 ? 'zoom in' : String(value)"),
             ("stripe", "value < 0 ? 'none, or zoom in' : String(value)"),
