@@ -1,5 +1,6 @@
 """The page's content: the views bound to one state, and the clock that drives it."""
 
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -17,7 +18,7 @@ from permviz.views.export import ExportView
 from permviz.views.groups import GroupsView
 from permviz.views.layer import LayerView
 from permviz.views.layers import LayersView
-from permviz.views.sight import after_a_breath
+from permviz.views.sight import after_a_breath, served
 from permviz.views.summary import SummaryView
 
 TICK_MILLISECONDS = 100
@@ -96,6 +97,22 @@ class Page(pn.viewable.Viewer):
             callback=self._drain, period=TICK_MILLISECONDS, background=True, log=False
         )
         clock.start()
+        if served():
+            after_a_breath(self._prepare)
+
+    def _prepare(self) -> None:
+        """Build a layer's figures before anybody asks for them and would have to wait."""
+        number = TABS.index("Layer")
+        self._fill(number)
+        self._views[number].seen = True
+        self._rest(_PATIENCE)
+
+    def _rest(self, breaths: int) -> None:
+        """Update no more what is out of sight, once all of it is built."""
+        if breaths and not self._views[TABS.index("Layer")].built:
+            after_a_breath(partial(self._rest, breaths - 1))
+        else:
+            self._see_tab()
 
     def _drain(self) -> None:
         with pn.io.hold():
@@ -104,29 +121,31 @@ class Page(pn.viewable.Viewer):
     def _tie_tabs(self) -> None:
         tabs, state = self.tabs, self.state
         tabs.param.watch(lambda event: state.param.update(tab=TABS[event.new]), "active")
-        self._fill_tab()
         self._see_tab()
+        self._fill_tab()
         # The tab itself turns at once; its figures take a moment longer.
         tabs.param.watch(lambda _: pn.state.execute(self._turn, schedule=True), "active")
         state.param.watch(lambda event: tabs.param.update(active=TABS.index(event.new)), "tab")
 
     def _turn(self) -> None:
-        if self._fill_tab():
+        if served() and not self._places[self.tabs.active].objects:
+            self._fill_tab()
             after_a_breath(self._see_tab)
         else:
             self._see_tab()
+            self._fill_tab()
 
-    def _fill_tab(self) -> bool:
-        """Build the active tab's view if it was never seen; its figures come once it is seen.
+    def _fill_tab(self) -> None:
+        """Build the active tab's view if it was never seen.
 
         Dynamic tabs would go on updating models that have left their document, and a table
         that is taken away in the middle of an update breaks the page.
         """
-        place, view = self._places[self.tabs.active], self._views[self.tabs.active]
-        fresh = not place.objects
-        if fresh:
-            place.objects = [view]
-        return fresh
+        self._fill(self.tabs.active)
+
+    def _fill(self, number: int) -> None:
+        if not self._places[number].objects:
+            self._places[number].objects = [self._views[number]]
 
     def _see_tab(self) -> None:
         """Out of sight views are kept, but not updated."""
@@ -216,4 +235,7 @@ def _notices(state: Explorer) -> pn.viewable.Viewable:
 
 
 _ALERTS = {"error": "danger", "warning": "warning", "success": "success"}
+_PATIENCE = 40
+"""Breaths that a page waits for the figures of a layer, which it may not even have."""
+
 _STAY = {"error": 0, "warning": 15_000, "success": 8_000}

@@ -189,6 +189,11 @@ class LayerView(Sighted):
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
 
+    @property
+    def built(self) -> bool:
+        """Whether its figures are there, but for the curves, which only a search has."""
+        return all(part.built for part in (*self._heatmaps.parts, self._asides[self.aside]))
+
     def _laid_out(self, on_replay: Callable[[], None] | None) -> pn.Column:
         kind = self._heatmaps.kind_buttons(**(BUTTONS | {"margin": (10, 6)}))
         again = pn.widgets.Button(label="Replay", width=76, margin=(14, 4))

@@ -5,6 +5,7 @@ from functools import partial
 
 import panel as pn
 import param
+from bokeh.server.contexts import BokehSessionContext
 
 
 class Sighted(pn.viewable.Viewer):
@@ -58,13 +59,22 @@ def _build(stages: Stages, wanted: Callable[[], bool]) -> None:
     after_a_breath(partial(_build, left[1:], wanted))
 
 
+def served() -> bool:
+    """Whether a page is served, which can take its parts one after the other.
+
+    Notebooks have documents too, but nothing that would call back later.
+    """
+    page = pn.state.curdoc
+    return page is not None and isinstance(page.session_context, BokehSessionContext)
+
+
 def after_a_breath(turn: Callable[[], None]) -> None:
     """Call once the browser has drawn what it got, and served whoever clicked meanwhile.
 
     A next stage that is sent before makes a browser that is still drawing draw on.
     """
     page = pn.state.curdoc
-    if page is None or page.session_context is None:
-        turn()
+    if page is None or not served():
+        pn.state.execute(turn, schedule=True)
     else:
         page.add_timeout_callback(turn, _BREATH_MILLISECONDS)
