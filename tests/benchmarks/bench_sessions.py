@@ -66,7 +66,7 @@ def test_memory_over_layer_changes(server, browser):
 def change(visit, times):
     for turn in range(times):
         layer = LAYERS[turn % len(LAYERS)]
-        visit.page.get_by_label("Layer", exact=True).select_option(layer)
+        visit.page.get_by_label("Layer", exact=True).locator("visible=true").select_option(layer)
         visit.until(
             "models.filter(m => m.type == 'Figure' && m.title?.text && "
             f"Bokeh.index.find_one_by_id(m.id)).filter(m => m.title.text.startsWith('{layer}:'))"

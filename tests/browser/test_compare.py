@@ -54,10 +54,10 @@ def look_at_the_graph(page):
     page.see(f"Also read by {SHARING}.")
     page.until("models.some(m => m.type == 'ColumnDataSource' && m.data.strength?.length > 8)")
     page.shoot("graph")
-    page.page.get_by_label("Layer", exact=True).select_option("stem")
+    page.page.get_by_label("Layer", exact=True).locator("visible=true").select_option("stem")
     page.page.wait_for_url(re.compile("layer=stem"))
     page.see("Its inputs keep their order.")
-    page.page.get_by_label("Layer", exact=True).select_option(LAYER)
+    page.page.get_by_label("Layer", exact=True).locator("visible=true").select_option(LAYER)
     page.page.wait_for_url(re.compile(f"layer={LAYER}"))
 
 

@@ -60,7 +60,7 @@ def test_weights_are_read_kept_as_picture_and_table_and_followed_to_their_new_pl
     page.button("where each channel went").click()
     page.until("models.some(m => m.type == 'ColumnDataSource' && m.data.distance?.length == 192)")
 
-    page.page.get_by_label("Layer", exact=True).select_option(SMALL)
+    page.page.get_by_label("Layer", exact=True).locator("visible=true").select_option(SMALL)
     page.until("models.some(m => m.type == 'ColumnDataSource' && m.data.level?.length == 24)")
     page.until(f"({FRAMES}).filter(f => f.title?.startsWith('{SMALL}: ')).length == 2")
     page.page.get_by_role("button", name=re.compile("theme|mode", re.IGNORECASE)).first.click()

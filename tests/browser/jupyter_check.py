@@ -1,4 +1,8 @@
-"""A notebook in JupyterLab: what its cells show is alive."""
+"""A notebook in JupyterLab: what its cells show is alive.
+
+Not collected by itself: an update that is sent before the browser has drawn a cell is lost, so
+that on a busy machine this fails; run it as `pytest tests/browser/jupyter_check.py`.
+"""
 
 import http.client
 import os
