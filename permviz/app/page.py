@@ -1,7 +1,8 @@
 """The page's content: the views bound to one state, and the clock that drives it."""
 
-from functools import partial
 from html import escape
+from math import inf
+from time import monotonic
 from typing import Any
 
 import panel as pn
@@ -22,6 +23,7 @@ from permviz.views.sight import after_a_breath, served
 from permviz.views.summary import SummaryView
 
 TICK_MILLISECONDS = 100
+_QUIET_SECONDS = 0.7
 
 
 class Page(pn.viewable.Viewer):
@@ -34,7 +36,7 @@ class Page(pn.viewable.Viewer):
         refs = state.param
         self.summary = SummaryView(totals=refs.totals, check=refs.check, accuracy=refs.accuracy)
         layers = LayersView(rows=refs.rows, strategies=refs.searched)
-        layer = LayerView(
+        self._layer = layer = LayerView(
             state.watch_again,
             rows=refs.rows,
             pair=refs.pair,
@@ -68,6 +70,8 @@ class Page(pn.viewable.Viewer):
             sizing_mode="stretch_width",
         )
         self._tie_tabs()
+        self._acted = inf
+        state.param.watch(self._note_act, ["layer", "shown", "strategies", "tab", "status"])
         state.param.watch(_notify, "notice")
         standing = pn.bind(_standing, refs.opened, refs.status, refs.tasks)
         self.main = (
@@ -97,22 +101,23 @@ class Page(pn.viewable.Viewer):
             callback=self._drain, period=TICK_MILLISECONDS, background=True, log=False
         )
         clock.start()
+        self._note_act()
         if served():
             after_a_breath(self._prepare)
 
     def _prepare(self) -> None:
-        """Build a layer's figures before anybody asks for them and would have to wait."""
-        number = TABS.index("Layer")
-        self._fill(number)
-        self._views[number].seen = True
-        self._rest(_PATIENCE)
-
-    def _rest(self, breaths: int) -> None:
-        """Update no more what is out of sight, once all of it is built."""
-        if breaths and not self._views[TABS.index("Layer")].built:
-            after_a_breath(partial(self._rest, breaths - 1))
+        if self._quiet():
+            self._fill(TABS.index("Layer"))
+            self._layer.prepare(quiet=self._quiet)
         else:
-            self._see_tab()
+            after_a_breath(self._prepare)
+
+    def _quiet(self) -> bool:
+        """Whether whoever looks at the page has done nothing for a while."""
+        return monotonic() - self._acted > _QUIET_SECONDS
+
+    def _note_act(self, *_: object) -> None:
+        self._acted = monotonic()
 
     def _drain(self) -> None:
         with pn.io.hold():
@@ -180,14 +185,14 @@ def _exporting(tasks: tuple[Task, ...]) -> bool:
 
 
 def _standing(opened: Opened | None, status: str, tasks: tuple[Task, ...]) -> str:
-    """Where the page stands and what to do next; nothing while a search shows that itself."""
+    """Where the page stands and what to do next."""
     loading = next((task for task in tasks if task.kind in {"open", "upload"}), None)
     if loading is not None:
         share = f" ({loading.fraction:.0%})" if loading.fraction >= 0 else ""
         return f"<b>One moment:</b> {escape(loading.text)}{share} ..."
     if opened is None:
         return _STANDING["empty"]
-    return _STANDING.get(status, "")
+    return _STANDING[status]
 
 
 _STANDING = {
@@ -196,6 +201,11 @@ _STANDING = {
         "<b>Ready.</b> Start looks for an order of the channels in which pruning keeps more; the "
         "dense output stays the same. Pick a layer to see its weights."
     ),
+    "running": (
+        "<b>Searching.</b> What is shown is the best order so far. Pick a layer to see its weights "
+        "move; Cancel keeps what was found."
+    ),
+    "paused": "<b>Paused.</b> Resume goes on where the search stood; Cancel keeps what was found.",
     "cancelled": "<b>Cancelled.</b> The best orders found so far are shown, and can be exported.",
     "finished": (
         "<b>Finished.</b> Look at a layer before and after, compare the strategies, or export the "
@@ -235,7 +245,4 @@ def _notices(state: Explorer) -> pn.viewable.Viewable:
 
 
 _ALERTS = {"error": "danger", "warning": "warning", "success": "success"}
-_PATIENCE = 40
-"""Breaths that a page waits for the figures of a layer, which it may not even have."""
-
 _STAY = {"error": 0, "warning": 15_000, "success": 8_000}

@@ -15,7 +15,7 @@ from permviz.views.chart import Chart, Staged
 from permviz.views.heatmaps import HeatmapPair
 from permviz.views.plots import LEGEND, SMALL, fitting, savable
 from permviz.views.replay import ReplayBar
-from permviz.views.sight import Sighted, reveal
+from permviz.views.sight import Sighted, Stages, prepare, reveal
 from permviz.views.words import layer_sentence
 
 HEIGHT = 158
@@ -189,10 +189,9 @@ class LayerView(Sighted):
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
 
-    @property
-    def built(self) -> bool:
-        """Whether its figures are there, but for the curves, which only a search has."""
-        return all(part.built for part in (*self._heatmaps.parts, self._asides[self.aside]))
+    def prepare(self, quiet: Callable[[], bool]) -> None:
+        """Build the figures while it is `quiet`, before anybody would have to wait for them."""
+        prepare(self._stages(), wanted=lambda: not self.seen, quiet=quiet)
 
     def _laid_out(self, on_replay: Callable[[], None] | None) -> pn.Column:
         kind = self._heatmaps.kind_buttons(**(BUTTONS | {"margin": (10, 6)}))
@@ -212,11 +211,13 @@ class LayerView(Sighted):
 
     @param.depends("seen", watch=True)
     def _reveal(self) -> None:
+        reveal(self._stages(), seen=self.seen, wanted=lambda: self.seen)
+
+    def _stages(self) -> Stages:
         chosen = self._asides[self.aside]
-        if self.seen and self._beside.objects != [chosen.__panel__()]:
+        if self._beside.objects != [chosen.__panel__()]:
             self._beside.objects = [chosen]
-        stages = [*self._heatmaps.stages, [self._curves], [chosen]]
-        reveal(stages, seen=self.seen, wanted=lambda: self.seen)
+        return [*self._heatmaps.stages, [self._curves], [chosen]]
 
     @param.depends("aside", watch=True)
     def _turn_aside(self) -> None:

@@ -46,17 +46,46 @@ def reveal(stages: Stages, *, seen: bool, wanted: Callable[[], bool] = lambda: T
             if part.built or not seen:
                 part.seen = seen
     if seen:
-        _build([[part for part in stage if not part.built] for stage in stages], wanted)
+        _build(stages, wanted)
+
+
+def prepare(stages: Stages, *, wanted: Callable[[], bool], quiet: Callable[[], bool]) -> None:
+    """Build views before anybody looks at them and would have to wait, stage by stage.
+
+    Each rests as soon as it is built: nothing is redrawn for nobody.
+
+    Args:
+        stages: the views, those first that are waited for.
+        wanted: whether they are still unseen, asked before each stage.
+        quiet: whether nobody waits for an answer just now, asked likewise.
+    """
+    left = _unbuilt(stages)
+    if not left or not wanted():
+        return
+    again = left
+    if quiet():
+        _show(left[0], rest=True)
+        again = left[1:]
+    after_a_breath(partial(prepare, again, wanted=wanted, quiet=quiet))
 
 
 def _build(stages: Stages, wanted: Callable[[], bool]) -> None:
-    left = [stage for stage in stages if stage]
-    if not left or not wanted():
-        return
+    left = _unbuilt(stages)
+    if left and wanted():
+        _show(left[0])
+        after_a_breath(partial(_build, left[1:], wanted))
+
+
+def _unbuilt(stages: Stages) -> list[list[Sighted]]:
+    parts = ([part for part in stage if not part.built] for stage in stages)
+    return [stage for stage in parts if stage]
+
+
+def _show(stage: Sequence[Sighted], *, rest: bool = False) -> None:
     with pn.io.hold():
-        for part in left[0]:
+        for part in stage:
             part.seen = True
-    after_a_breath(partial(_build, left[1:], wanted))
+            part.seen = not rest
 
 
 def served() -> bool:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.browser.visits import COMMAND, Visit, browsing, serving
 
-VISITS, ANSWERS, PRESSES = 5, 20, 80
+VISITS, FIRST, ANSWERS, PRESSES = 5, 12, 20, 80
 ENDLESS = "?" + urllib.parse.urlencode(
     {"strategies": json.dumps(["channel_swap(escapes=1000000)", "anneal(sweeps=1000000)"])}
 )
@@ -86,9 +86,26 @@ def test_the_page_answers_while_a_search_uses_all_cores(server, browser):
     tell("searching, a picked layer is in the address after", list(picks(visit, PRESSES)))
     tell("searching, pause and resume are seen after", list(holds(visit)))
     tell("searching, a tab is in the address after", list(turns(visit)))
+    end(visit)
+
+
+def test_the_page_answers_in_the_first_seconds_of_a_visit(server, browser):
+    seconds = []
+    for _ in range(VISITS):
+        visit = Visit(browser, server.url() + ENDLESS)
+        visit.page.locator(".tabulator-row").first.wait_for()
+        visit.button("Start").click()
+        seconds += picks(visit, FIRST)
+        end(visit)
+    tell("searching since the table came, a picked layer is in the address after", seconds)
+
+
+def end(visit):
     visit.see(re.compile(r"^running: "))
     visit.button("Cancel").click()
     visit.see(re.compile(r"^cancelled"))
+    # The next visit has the machine for itself.
+    visit.page.get_by_text("as is", exact=True).wait_for()
     visit.close()
 
 

@@ -1,5 +1,7 @@
+import param
+
 from permviz.views import sight
-from permviz.views.sight import Sighted, reveal
+from permviz.views.sight import Sighted, prepare, reveal
 
 
 def test_views_come_into_sight_one_stage_a_turn(monkeypatch):
@@ -58,3 +60,46 @@ def test_views_of_one_stage_come_into_sight_together(monkeypatch):
     assert [part.seen for part in parts] == [True, True, False]
     turns.pop()()
     assert all(part.seen for part in parts)
+
+
+class Figure(Sighted):
+    """A view that is built as soon as it is seen, and counts how often it was drawn."""
+
+    drawn = 0
+
+    @property
+    def built(self):
+        return self.drawn > 0
+
+    @param.depends("seen", watch=True)
+    def _draw(self):
+        self.drawn += self.seen
+
+
+def test_prepared_views_are_built_in_turns_of_their_own_and_rest(monkeypatch):
+    turns = []
+    monkeypatch.setattr(sight, "after_a_breath", turns.append)
+    figures = [Figure(seen=False) for _ in range(3)]
+    prepare([[one] for one in figures], wanted=lambda: True, quiet=lambda: True)
+    assert [one.drawn for one in figures] == [1, 0, 0]
+    while turns:
+        turns.pop()()
+    assert [one.drawn for one in figures] == [1, 1, 1]
+    assert not any(one.seen for one in figures)
+
+
+def test_preparing_waits_while_somebody_acts_and_ends_when_the_views_are_seen(monkeypatch):
+    turns, quiet, wanted = [], [False], [True]
+    monkeypatch.setattr(sight, "after_a_breath", turns.append)
+    figures = [Figure(seen=False) for _ in range(3)]
+    stages = [[one] for one in figures]
+    prepare(stages, wanted=lambda: wanted[0], quiet=lambda: quiet[0])
+    turns.pop()()
+    assert [one.drawn for one in figures] == [0, 0, 0]
+    quiet[0] = True
+    turns.pop()()
+    assert [one.drawn for one in figures] == [1, 0, 0]
+    wanted[0] = False
+    turns.pop()()
+    assert not turns
+    assert [one.drawn for one in figures] == [1, 0, 0]
