@@ -31,7 +31,9 @@ def take(visit, theme):
         visit.page.mouse.move(640, 20)
         visit.page.wait_for_timeout(DRAWN_MILLISECONDS)
         shot = Image.open(io.BytesIO(visit.page.screenshot()))
-        few = shot.convert("RGB").quantize(192, dither=Image.Dither.NONE)
+        few = shot.convert("RGB").quantize(
+            256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+        )
         few.save(FOLDER / f"{tab.lower()}-{theme}.png", optimize=True)
 
 
