@@ -15,6 +15,7 @@ from permviz.app.state import Explorer
 from permviz.app.values import BEST, CHOSEN, TABS, Notice, Task
 from permviz.graph.types import ChannelGraph
 from permviz.views.compare import CompareView
+from permviz.views.drawn import Drawn
 from permviz.views.export import ExportView
 from permviz.views.groups import GroupsView
 from permviz.views.layer import LayerView
@@ -88,12 +89,17 @@ class Page(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         side = pn.Column(self.controls, width=320)
         told = [] if pn.state.notifications else [_notices(self.state)]
-        main = pn.Column(*told, *self.main, sizing_mode="stretch_width")
+        drawn = [] if served() else [Drawn(self._start_clock)]
+        main = pn.Column(*told, *self.main, *drawn, sizing_mode="stretch_width")
         return pn.Row(side, main, sizing_mode="stretch_width")
 
     def tick(self) -> None:
-        """Start the clock once the page is there to be updated."""
-        pn.state.onload(self._start_clock)
+        """Start the clock once the page is there to be updated.
+
+        In a notebook the page itself tells that it is.
+        """
+        if served():
+            pn.state.onload(self._start_clock)
 
     def _start_clock(self) -> None:
         # In the background, or the page would be marked as busy and idle at every tick.

@@ -28,7 +28,7 @@ from permviz.views.comparing import (
     comparison_frame,
     sharing_sentence,
 )
-from permviz.views.following import follow
+from permviz.views.following import Following
 from permviz.views.plots import SMALL, margins, savable
 from permviz.views.sight import Sighted, reveal
 from permviz.views.table import LAYER, TABLE_CSS, frame_patch
@@ -291,7 +291,12 @@ class Compare(CompareView):
         found = _comparison(results)
         first = found.layers[0].name if found.layers else ""
         super().__init__(**({"comparison": found, "layer": first} | params))
-        self._clock = follow(results, self.refresh) if isinstance(results, Session) else None
+        followed = isinstance(results, Session)
+        self._following = Following(results, self.refresh) if followed else None
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        layout = super().__panel__()
+        return layout if self._following is None else self._following.under(layout)
 
     def refresh(self) -> None:
         """Show what the searches have found by now."""

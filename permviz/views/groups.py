@@ -17,7 +17,7 @@ from permviz.session.comparison import NOTHING, Comparison, comparison
 from permviz.session.report import layer_rows
 from permviz.session.session import Session
 from permviz.views.chart import Chart, Staged
-from permviz.views.following import follow
+from permviz.views.following import Following
 from permviz.views.plots import SMALL, savable
 from permviz.views.sight import Sighted
 
@@ -151,7 +151,12 @@ class Groups(GroupsView):
         first = next((layer.name for layer in shown.layers if layer.inputs), "")
         super().__init__(**({"graph": shown, "layer": first} | params))
         self.refresh()
-        self._clock = None if self._session is None else follow(self._session, self.refresh)
+        followed = self._session
+        self._following = None if followed is None else Following(followed, self.refresh)
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        layout = super().__panel__()
+        return layout if self._following is None else self._following.under(layout)
 
     def refresh(self) -> None:
         """Show what the session has found by now."""

@@ -16,7 +16,7 @@ from permviz.figures.pair import OrderPair
 from permviz.search.result import SearchResult
 from permviz.session.report import layer_rows
 from permviz.session.session import Session
-from permviz.views.following import follow
+from permviz.views.following import Following
 from permviz.views.heatmaps import HeatmapPair
 from permviz.views.layer import CurvesView
 from permviz.views.layers import LayersView
@@ -81,7 +81,10 @@ class Layers(LayersView):
     def __init__(self, session: Session, **params: Any) -> None:
         self._session = session
         super().__init__(rows=layer_rows(session), strategies=session.settings.strategies, **params)
-        self._clock = follow(session, self.refresh)
+        self._following = Following(session, self.refresh)
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._following.under(super().__panel__())
 
     def refresh(self) -> None:
         """Show what the session has found by now."""

@@ -9,6 +9,7 @@ from torch import nn
 import permviz as pv
 from permviz.errors import PermutationError
 from permviz.views.compare import Compare
+from permviz.views.following import Following
 from permviz.views.groups import Groups
 from permviz.views.parts import Curves, Heatmaps, Layers
 
@@ -88,11 +89,15 @@ def test_layers_of_a_session_are_shown_and_refreshed(session):
 def test_views_follow_a_running_session_by_themselves(session, view_of, knows):
     async def watch():
         view = view_of(session)
+        (following,) = view.__panel__().select(Following)
         assert not knows(view)
         session.start()
+        assert not following.running
+        # What the browser says once it has drawn the view.
+        following._handle_msg("drawn")
         for _ in range(200):
             await asyncio.sleep(0.05)
-            if knows(view) and not view._clock.running:
+            if knows(view) and not following.running:
                 return True
         return False
 
