@@ -189,7 +189,7 @@ class Flow:
             session_plan(session, order.strategy),
             directory,
             importance=session.settings.importance,
-            example_inputs=opened.loaded.example_inputs,
+            example_inputs=opened.graph.example_inputs,
             details=Details(opened.graph, order.accuracy, session),
             on_progress=report,
         )
@@ -199,8 +199,8 @@ class Flow:
 
     def verify_export(self, packed: Packed) -> CheckReport:
         """Read an export back and compare it with the model it was made of."""
-        loaded = packed.opened.loaded
-        return check(packed.report.directory, loaded.model, loaded.example_inputs)
+        opened = packed.opened
+        return check(packed.report.directory, opened.loaded.model, opened.graph.example_inputs)
 
     def close(self) -> None:
         """Remove exports that were made for download only."""

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from permviz.cli.console import results
+from permviz.cli.console import progress_bar, remarks, results
 from permviz.cli.loading import load
-from permviz.cli.outputs import choice
+from permviz.cli.outputs import choice, recorded
 from permviz.errors import SourceError
 from permviz.export.checkpoint import check
-from permviz.graph.calling import Inputs
+from permviz.export.report import read_report
+from permviz.graph.analyze import analyze
 
 
 def run(directory: Path, model: str | None, state: Path | None, outputs: str = "") -> None:
@@ -23,9 +24,18 @@ def run(directory: Path, model: str | None, state: Path | None, outputs: str = "
     if model is None:
         report = check(directory)
     else:
+        check(directory)  # a damaged export is better known before the model is analysed
         loaded = load(model, state)
-        inputs = Inputs.of(loaded.example_inputs, outputs=choice(outputs))
-        report = check(directory, loaded.model, inputs)
+        wanted = choice(outputs) or recorded(read_report(directory).verification)
+        with progress_bar(remarks()) as advance:
+            graph = analyze(
+                loaded.model,
+                loaded.example_inputs,
+                outputs=wanted,
+                verify=False,  # the groups of the plan are tried out below
+                on_progress=advance,
+            )
+        report = check(directory, loaded.model, graph)
     output = results()
     for sentence in report.checks:
         output.print(f"✓ {sentence}", soft_wrap=True)

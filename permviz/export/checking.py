@@ -28,7 +28,8 @@ from permviz.export.files import (
 from permviz.export.replace import recover
 from permviz.export.report import ExportReport, read_report
 from permviz.graph.apply import apply
-from permviz.graph.verify import VerifyReport, verify
+from permviz.graph.types import ChannelGraph
+from permviz.graph.verify import GroupError, VerifyReport, verify
 from permviz.models.sparsify import plain, sparsify
 
 
@@ -78,7 +79,8 @@ def check(
     Args:
         directory: of the export.
         model: the model that was exported, not permuted and not pruned.
-        example_inputs: for comparing outputs; tensor, tuple (positional) or dict (keyword).
+        example_inputs: for comparing outputs: tensor, tuple (positional) or dict (keyword);
+            or the plan's `ChannelGraph`, with which each group is compared alone as well.
 
     Raises:
         ExportError: a file is missing, corrupt, or was changed after it was written.
@@ -234,7 +236,20 @@ def _check_model(
     demand_equal(expected, contents.tensors)
     if example_inputs is None:
         return None
-    return demand_verified(verify(model, permuted, example_inputs))
+    return demand_verified(compared(model, permuted, example_inputs, plan))
+
+
+def compared(
+    model: nn.Module, permuted: nn.Module, example_inputs: object, plan: PermutationPlan
+) -> VerifyReport:
+    """Compare the outputs, by channel group too if a `ChannelGraph` says how to call the model.
+
+    Raises:
+        VerificationError: one of the two cannot be run, or the plan is of another graph.
+        CaptureError: the example inputs are nothing that a model can be called with.
+    """
+    known = isinstance(example_inputs, ChannelGraph)
+    return verify(model, permuted, example_inputs, plan=plan if known else None)
 
 
 def demand_equal(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
@@ -265,4 +280,14 @@ def _model_checks(verification: VerifyReport | None) -> tuple[str, ...]:
     equal = "The tensors are those of the permuted model, pruned, bit for bit."
     if verification is None:
         return (equal, "The output was not compared: no example inputs were given.")
-    return (equal, verification.message)
+    alone = [group_sentence(group) for group in verification.by_group]
+    return (equal, verification.message, *alone)
+
+
+def group_sentence(group: GroupError) -> str:
+    """What the comparison of one channel group has found."""
+    others = f", with {group.together - 1} other groups," if group.together > 1 else ""
+    return (
+        f"Group {group.name} alone{others}: relative error {group.native_error:.1e}, in float64 "
+        f"{group.float64_error:.1e}; wrongly permuted {group.control_change:.1e}."
+    )

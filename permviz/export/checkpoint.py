@@ -23,6 +23,7 @@ from permviz.export.checking import (
     CheckReport,
     check,
     check_contents,
+    compared,
     demand_equal,
     demand_verified,
     read_contents,
@@ -45,8 +46,9 @@ from permviz.export.layers import LayerExport, Pruned, layer_exports
 from permviz.export.replace import staged
 from permviz.export.report import ExportReport, is_export
 from permviz.graph.apply import apply
+from permviz.graph.calling import Inputs
 from permviz.graph.types import ChannelGraph
-from permviz.graph.verify import VerifyReport, verify
+from permviz.graph.verify import VerifyReport
 from permviz.models.accuracy import AccuracyTable
 from permviz.models.prunable import eligibility, remainders
 from permviz.models.sparsify import masks, plain, sparsify
@@ -99,7 +101,7 @@ def export(  # noqa: PLR0913 - each argument is one choice of the user's, none n
         importance: what pruning ranks the weights by; by default what the plan was
             searched for.
         example_inputs: if given, the permuted model's output is compared with the model's
-            before anything is written.
+            before anything is written; with the plan's `ChannelGraph`, by group too.
         details: what the report should say beyond that.
         on_progress: called with what is being done and the fraction done before it.
 
@@ -145,7 +147,8 @@ def _draft(
     permuted = apply(model, plan)
     verification = {}
     if example_inputs is not None:
-        verification = _verification(demand_verified(verify(model, permuted, example_inputs)))
+        verified = demand_verified(compared(model, permuted, example_inputs, plan))
+        verification = _verification(verified) | {"outputs": _asked(example_inputs)}
     sparse = sparsify(permuted, plan.pattern, importance=importance, stacks=plan.stacks)
     tensors = state_of(plain(sparse))
     _check_kept(plan, tensors)
@@ -163,6 +166,16 @@ def _draft(
     session = details.session
     figures = "" if session is None else session_gallery(session, plan).to_json()
     return _Draft(tensors, kept, plan, report, figures)
+
+
+def _asked(example_inputs: object) -> list[str | int] | None:
+    """Which outputs were asked for, as far as a file can tell it; None for the default."""
+    graph = example_inputs if isinstance(example_inputs, ChannelGraph) else None
+    given = example_inputs if graph is None else graph.example_inputs
+    wanted = given.outputs if isinstance(given, Inputs) else None
+    if wanted is None or callable(wanted):
+        return None
+    return [wanted] if isinstance(wanted, str | int) else list(wanted)
 
 
 def _check_kept(plan: PermutationPlan, tensors: Mapping[str, Tensor]) -> None:

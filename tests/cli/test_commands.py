@@ -24,6 +24,7 @@ def test_verify_accepts_the_export_in_another_process(exported: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "2:4 along their input channels" in done.stdout
     assert "bit for bit" in done.stdout
+    assert re.search(r"Group blocks.0.expand alone: .* in float64 .*; wrongly", done.stdout)
 
 
 def test_verify_alone_says_what_it_could_not_check(

@@ -56,6 +56,11 @@ def test_search_keeps_the_outputs_that_are_asked_for(
     quick = ("--strategy", "random(count=2)", "--no-accuracy", "--out", tmp_path / "out")
     assert run("search", "digits", "--outputs", "output,-1", *quick) == 0
     assert asked == [["output", -1]]
+    told = json.loads((tmp_path / "out" / "report.json").read_text())["verification"]
+    assert told["outputs"] == ["output", -1]
+    monkeypatch.setattr("permviz.cli.verifying.analyze", analyzed)
+    assert run("verify", tmp_path / "out", "--model", "digits") == 0
+    assert asked.pop() == ["output", -1]
     assert run("search", "digits", "--outputs", "logits", *quick) == 2
     assert "no output 'logits'" in capsys.readouterr().err
 

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+import permviz as pv
 from permviz.core.plan import PermutationPlan
 from permviz.errors import ExportError, PermvizError, PlanError
 from permviz.export.checking import check
@@ -285,3 +286,17 @@ def test_the_importance_of_the_plan_is_used_and_recorded(
     report = export(model, squared, tmp_path / "out")
     assert report.importance == "squared"
     check(tmp_path / "out", model)
+
+
+def test_with_the_graph_each_group_is_compared_alone(
+    model: nn.Module, inputs: tuple[Tensor], tmp_path: Path
+) -> None:
+    graph = pv.analyze(model, inputs)
+    plan = pv.plan(graph, "random(count=2)")
+    report = pv.export(model, plan, tmp_path / "out", example_inputs=graph)
+    moved = {name for name, one in plan.by_group.items() if not one.permutation.is_identity}
+    assert moved
+    assert {group["name"] for group in report.verification["by_group"]} == moved
+    checked = check(tmp_path / "out", model, graph)
+    assert {group.name for group in checked.verification.by_group} == moved
+    assert sum(sentence.startswith("Group ") for sentence in checked.checks) == len(moved)
