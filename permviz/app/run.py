@@ -4,6 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from weakref import WeakSet
 
 from permviz.app.flow import Opened
 from permviz.app.tracks import TrackLog
@@ -16,6 +17,8 @@ from permviz.session.settings import SearchSettings
 # table lays all its rows out anew, and a click that this falls into is lost.
 SUM_SECONDS = 2.0
 TRACK_SECONDS = 0.5
+_CROWD = 2
+"""Searches that one thread can draw at that pace beside answering clicks; more take turns."""
 
 
 class Run:
@@ -31,6 +34,7 @@ class Run:
         self._curves = _Pace(TRACK_SECONDS)
         self._progress = _Pace(TRACK_SECONDS)
         self._unsubscribe = session.subscribe(self._events.append)
+        _runs.add(self)
 
     @property
     def settings(self) -> SearchSettings:
@@ -71,6 +75,7 @@ class Run:
 
     def close(self) -> None:
         """Stop listening and end the session's work, without waiting for its threads."""
+        _runs.discard(self)
         self._unsubscribe()
         self.session.cancel()
         # The interpreter has to wait for it: torch aborts the process when a tensor is freed
@@ -78,8 +83,19 @@ class Run:
         threading.Thread(target=self.session.close).start()
 
 
+_runs: WeakSet[Run] = WeakSet()
+
+
+def _slower() -> float:
+    """How many times longer a page waits than it would alone on its server."""
+    return max(1.0, sum(run.session.status == "running" for run in _runs) / _CROWD)
+
+
 class _Pace:
-    """Says yes when something is wanted, at most once in so many seconds."""
+    """Says yes when something is wanted, at most once in so many seconds.
+
+    All pages are drawn by one thread, so that in a crowd it is less often.
+    """
 
     def __init__(self, seconds: float) -> None:
         self.wanted = True
@@ -88,7 +104,7 @@ class _Pace:
 
     def take(self) -> bool:
         now = time.monotonic()
-        if not self.wanted or now - self._last < self._seconds:
+        if not self.wanted or now - self._last < self._seconds * _slower():
             return False
         self.wanted, self._last = False, now
         return True

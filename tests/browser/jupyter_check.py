@@ -1,7 +1,7 @@
 """A notebook in JupyterLab: what its cells show is alive.
 
-Not collected by itself: an update that is sent before the browser has drawn a cell is lost, so
-that on a busy machine this fails; run it as `pytest tests/browser/jupyter_check.py`.
+Not collected by itself: with more busy processes than cores the table that takes the place of
+the empty one sometimes stays without rows; run it as `pytest tests/browser/jupyter_check.py`.
 """
 
 import http.client

@@ -1,0 +1,65 @@
+from types import SimpleNamespace
+
+import pytest
+
+from permviz.app import run
+from permviz.app.run import SUM_SECONDS, Run
+
+
+class Silent:
+    """A session that says nothing."""
+
+    def __init__(self, status):
+        self.status = status
+
+    def subscribe(self, _observer):
+        return lambda: None
+
+    def cancel(self):
+        pass
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(run, "time", SimpleNamespace(monotonic=lambda: now.seconds))
+    return now
+
+
+@pytest.fixture
+def follow(opened):
+    runs = []
+
+    def new(status):
+        runs.append(Run(opened, Silent(status)))
+        return runs[-1]
+
+    yield new
+    for one in runs:
+        one.close()
+
+
+def test_findings_are_summed_up_once_in_a_while(clock, follow):
+    alone = follow("running")
+    assert alone.findings_due()
+    alone._findings.wanted = True
+    clock.seconds = 0.9 * SUM_SECONDS
+    assert not alone.findings_due()
+    clock.seconds = SUM_SECONDS
+    assert alone.findings_due()
+
+
+@pytest.mark.parametrize(("status", "due"), [("running", False), ("finished", True)])
+def test_in_a_crowd_of_searches_pages_take_turns(clock, follow, status, due):
+    one = follow("running")
+    others = [follow(status) for _ in range(9)]
+    assert one.findings_due()
+    one._findings.wanted = True
+    clock.seconds = SUM_SECONDS
+    assert one.findings_due() is due
+    for other in others:
+        other.close()
+    assert one.findings_due() is not due
