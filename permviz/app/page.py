@@ -71,7 +71,7 @@ class Page(pn.viewable.Viewer):
             sizing_mode="stretch_width",
         )
         self._tie_tabs()
-        self._acted = inf
+        self._acted, self._starts = inf, False
         state.param.watch(self._note_act, ["layer", "shown", "strategies", "tab", "status"])
         state.param.watch(_notify, "notice")
         standing = pn.bind(_standing, refs.opened, refs.status, refs.tasks)
@@ -89,16 +89,17 @@ class Page(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         side = pn.Column(self.controls, width=320)
         told = [] if pn.state.notifications else [_notices(self.state)]
-        drawn = [] if served() else [Drawn(self._start_clock)]
+        drawn = [] if self._starts else [Drawn(self._start_clock)]
         main = pn.Column(*told, *self.main, *drawn, sizing_mode="stretch_width")
         return pn.Row(side, main, sizing_mode="stretch_width")
 
     def tick(self) -> None:
         """Start the clock once the page is there to be updated.
 
-        In a notebook the page itself tells that it is.
+        What is displayed later, as in a notebook, tells by itself that it is there.
         """
         if served():
+            self._starts = True
             pn.state.onload(self._start_clock)
 
     def _start_clock(self) -> None:

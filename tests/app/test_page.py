@@ -9,6 +9,7 @@ from permviz.app.shell import _take_what_fits, build
 from permviz.app.values import BEST, CHOSEN, TABS, Task
 from permviz.errors import SourceError
 from permviz.session.events import Status
+from permviz.views.drawn import Drawn
 from permviz.views.notebook import EXTENSIONS
 
 pn.extension(*EXTENSIONS)
@@ -84,6 +85,15 @@ def test_module_of_ones_own_is_analysed(opened, settle):
     assert page.state.model == "Sequential"
     assert page.state.opened.loaded.model is model
     page.state.close()
+
+
+def test_outside_a_served_page_the_clock_starts_when_the_page_is_drawn(opened):
+    page = explore(opened.loaded.model, opened.loaded.example_inputs)
+    try:
+        (drawn,) = page.__panel__().select(Drawn)
+        assert drawn._call == page._start_clock
+    finally:
+        page.state.close()
 
 
 def test_module_without_inputs_is_refused(opened):
