@@ -4,6 +4,7 @@ import panel as pn
 import pytest
 
 from permviz.app.explore import explore
+from permviz.app.flow import Flow
 from permviz.app.page import Page, _standing
 from permviz.app.shell import _take_what_fits, build
 from permviz.app.values import BEST, CHOSEN, TABS, Task
@@ -71,6 +72,8 @@ def test_choice_between_strategies_is_offered_for_export_and_taken(page, settle)
 
 
 def test_served_page_is_built_for_every_visit():
+    # At hand, so that no thread that loads it outlives this test.
+    Flow().open("digits", lambda *_: None)
     first, second = build(), build()
     assert first is not second
     for shell in (first, second):
@@ -87,13 +90,12 @@ def test_module_of_ones_own_is_analysed(opened, settle):
     page.state.close()
 
 
-def test_outside_a_served_page_the_clock_starts_when_the_page_is_drawn(opened):
+def test_outside_a_served_page_the_clock_starts_when_the_page_is_drawn(opened, settle):
     page = explore(opened.loaded.model, opened.loaded.example_inputs)
-    try:
-        (drawn,) = page.__panel__().select(Drawn)
-        assert drawn._call == page._start_clock
-    finally:
-        page.state.close()
+    (drawn,) = page.__panel__().select(Drawn)
+    assert drawn._call == page._start_clock
+    settle(page.state, lambda it: it.rows)
+    page.state.close()
 
 
 def test_module_without_inputs_is_refused(opened):
