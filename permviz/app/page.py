@@ -72,6 +72,7 @@ class Page(pn.viewable.Viewer):
         )
         self._tie_tabs()
         self._acted, self._starts = inf, False
+        self._drawn = Drawn(self._start_clock)
         state.param.watch(self._note_act, ["layer", "shown", "strategies", "tab", "status"])
         state.param.watch(_notify, "notice")
         standing = pn.bind(_standing, refs.opened, refs.status, refs.tasks)
@@ -89,7 +90,7 @@ class Page(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         side = pn.Column(self.controls, width=320)
         told = [] if pn.state.notifications else [_notices(self.state)]
-        drawn = [] if self._starts else [Drawn(self._start_clock)]
+        drawn = [] if self._starts else [self._drawn]
         main = pn.Column(*told, *self.main, *drawn, sizing_mode="stretch_width")
         return pn.Row(side, main, sizing_mode="stretch_width")
 

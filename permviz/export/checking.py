@@ -280,11 +280,11 @@ def _model_checks(verification: VerifyReport | None) -> tuple[str, ...]:
     equal = "The tensors are those of the permuted model, pruned, bit for bit."
     if verification is None:
         return (equal, "The output was not compared: no example inputs were given.")
-    alone = [group_sentence(group) for group in verification.by_group]
+    alone = [_group_sentence(group) for group in verification.by_group]
     return (equal, verification.message, *alone)
 
 
-def group_sentence(group: GroupError) -> str:
+def _group_sentence(group: GroupError) -> str:
     """What the comparison of one channel group has found."""
     others = f", with {group.together - 1} other groups," if group.together > 1 else ""
     return (

@@ -94,6 +94,8 @@ def test_outside_a_served_page_the_clock_starts_when_the_page_is_drawn(opened, s
     page = explore(opened.loaded.model, opened.loaded.example_inputs)
     (drawn,) = page.__panel__().select(Drawn)
     assert drawn._call == page._start_clock
+    # Shown twice, it still has one clock.
+    assert page.__panel__().select(Drawn) == [drawn]
     settle(page.state, lambda it: it.rows)
     page.state.close()
 
