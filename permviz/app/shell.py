@@ -10,9 +10,11 @@ import panel as pn
 import panel_material_ui as pmui
 from panel.util.parameters import edit_readonly
 
+from permviz.app.islands import Islands
 from permviz.app.page import Page
 from permviz.app.sheets import Sheets
 from permviz.app.state import Explorer
+from permviz.views.chart import ISLAND
 
 TITLE = "permviz: channel permutations for N:M sparsity"
 _ADDRESS = ("model", "layer", "strategies", "seed", "tab")
@@ -26,7 +28,11 @@ def build(model: str = "digits") -> pmui.Page:
         title=TITLE,
         sidebar=[page.controls],
         sidebar_width=330,
-        main=[Sheets(), pn.Column(*page.main, sizing_mode="stretch_width", margin=(8, 12))],
+        main=[
+            Sheets(),
+            Islands(tag=ISLAND),
+            pn.Column(*page.main, sizing_mode="stretch_width", margin=(8, 12)),
+        ],
         theme_config=_THEME,
         sx=_COMPACT,
         busy_indicator=None,

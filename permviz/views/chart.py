@@ -26,6 +26,10 @@ _CSV_CSS = """
 """
 
 
+ISLAND = "island"
+"""Tag of what has its size whatever it holds, and needs not be laid out with the page."""
+
+
 @dataclass(frozen=True, slots=True)
 class Zoom:
     """How a figure is looked at.
@@ -144,7 +148,9 @@ class Staged(Sighted):
         super().__init__(**params)
         self._build, self._figure, self._look = build, figure, look
         self.chart: Chart | None = None
-        self._layout = pn.Column(height=height, margin=0, sizing_mode="stretch_width")
+        self._layout = pn.Column(
+            height=height, margin=0, sizing_mode="stretch_width", tags=[ISLAND]
+        )
         self._show()
 
     def __panel__(self) -> pn.viewable.Viewable:

@@ -13,7 +13,7 @@ from permviz.figures.magnitude import (
     magnitude_info,
     magnitude_plot,
 )
-from permviz.views.chart import Chart
+from permviz.views.chart import ISLAND, Chart
 from permviz.views.plots import SMALL, savable
 from permviz.views.press import Presses
 from permviz.views.sight import Sighted
@@ -57,7 +57,12 @@ class LayersView(Sighted):
         super().__init__(**params)
         self._table = self._new_table()
         self._bars = pn.Column(
-            scroll=True, height=HEIGHT, width=340, sizing_mode="fixed", margin=(0, 0, 0, 8)
+            scroll=True,
+            height=HEIGHT,
+            width=340,
+            sizing_mode="fixed",
+            margin=(0, 0, 0, 8),
+            tags=[ISLAND],
         )
         self._chart: Chart | None = None
         self._drawn: tuple[object, ...] = ()

@@ -18,3 +18,33 @@ def test_tables_come_to_rest_with_the_sheets_of_the_theme(visit):
         visit.until(RESTING)
         visit.models(THEMED)
         visit.until(RESTING)
+
+
+FIGURES = """models.filter(one => one.type == 'Figure')
+    .map(one => Bokeh.index.find_one_by_id(one.id)).filter(view => view?.el.offsetWidth > 0)"""
+# How often the whole page is laid out when every figure in sight asks for it.
+PAGE_LAYOUTS = f"""(figures => {{
+    const above = view => view.parent?.update_layout == null ? view : above(view.parent);
+    const page = above(figures[0]);
+    let count = 0;
+    page.update_layout = function () {{
+        count++;
+        Object.getPrototypeOf(this).update_layout.call(this);
+    }};
+    figures.forEach(figure => figure.invalidate_layout());
+    delete page.update_layout;
+    return count;
+}})({FIGURES})"""
+WIDTHS = f"{FIGURES}.map(view => [view.bbox.width, view.el.getBoundingClientRect().width])"
+
+
+def test_a_figure_is_laid_out_without_the_rest_of_the_page(visit):
+    visit = visit()
+    visit.tab("Layer")
+    figures = visit.until(f"(count => count > 4 && count)({FIGURES}.length)")
+    assert visit.models(PAGE_LAYOUTS) == 0
+    for known, drawn in visit.models(WIDTHS):
+        assert abs(known - drawn) <= 1
+    # Without its tag a part is laid out with the page, each time.
+    visit.models("models.forEach(one => { one.tags = []; })")
+    assert visit.models(PAGE_LAYOUTS) >= figures
