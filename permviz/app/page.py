@@ -1,5 +1,6 @@
 """The page's content: the views bound to one state, and the clock that drives it."""
 
+from functools import partial
 from html import escape
 from math import inf
 from time import monotonic
@@ -114,11 +115,11 @@ class Page(pn.viewable.Viewer):
             after_a_breath(self._prepare)
 
     def _prepare(self) -> None:
-        if self._quiet():
-            self._fill(TABS.index("Layer"))
-            self._layer.prepare(quiet=self._quiet)
-        else:
+        if not self._quiet():
             after_a_breath(self._prepare)
+            return
+        self._fill(TABS.index("Layer"))
+        after_a_breath(partial(self._layer.prepare, self._quiet))
 
     def _quiet(self) -> bool:
         """Whether whoever looks at the page has done nothing for a while."""
