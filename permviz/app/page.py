@@ -2,9 +2,8 @@
 
 from functools import partial
 from html import escape
-from math import inf
 from time import monotonic
-from typing import Any
+from typing import Any, ClassVar
 
 import panel as pn
 import param
@@ -30,6 +29,9 @@ _QUIET_SECONDS = 0.7
 
 class Page(pn.viewable.Viewer):
     """Controls, summary and tabs of an `Explorer`; in a notebook it stands for itself."""
+
+    _acted: ClassVar[float] = 0.0
+    """When somebody last did something on any page."""
 
     def __init__(self, state: Explorer, **params: Any) -> None:
         super().__init__(**params)
@@ -72,7 +74,7 @@ class Page(pn.viewable.Viewer):
             sizing_mode="stretch_width",
         )
         self._tie_tabs()
-        self._acted, self._starts = inf, False
+        self._starts = False
         self._drawn = Drawn(self._start_clock)
         state.param.watch(self._note_act, ["layer", "shown", "strategies", "tab", "status"])
         state.param.watch(_notify, "notice")
@@ -122,11 +124,11 @@ class Page(pn.viewable.Viewer):
         after_a_breath(partial(self._layer.prepare, self._quiet))
 
     def _quiet(self) -> bool:
-        """Whether whoever looks at the page has done nothing for a while."""
-        return monotonic() - self._acted > _QUIET_SECONDS
+        """Whether nobody has done anything for a while, on any page: one thread draws all."""
+        return monotonic() - Page._acted > _QUIET_SECONDS
 
     def _note_act(self, *_: object) -> None:
-        self._acted = monotonic()
+        Page._acted = monotonic()
 
     def _drain(self) -> None:
         with pn.io.hold():

@@ -17,7 +17,7 @@ from permviz.session.settings import SearchSettings
 # table lays all its rows out anew, and a click that this falls into is lost.
 SUM_SECONDS = 2.0
 TRACK_SECONDS = 0.5
-_CROWD = 2
+_CROWD = 4
 """Searches that one thread can draw at that pace beside answering clicks; more take turns."""
 
 

@@ -2,14 +2,26 @@
 
 import threading
 
+from permviz.search.turns import Turn, Turns
+
 
 class Control:
-    """A switch that searches look at between their steps."""
+    """A switch that searches look at between their steps.
 
-    def __init__(self) -> None:
+    Args:
+        turns: places that the searches share with those of other controls; by default each
+            works whenever it can.
+    """
+
+    def __init__(self, turns: Turns | None = None) -> None:
+        self._turns = turns
         self._running = threading.Event()
         self._running.set()
         self._cancelled = threading.Event()
+
+    def turn(self) -> Turn:
+        """What one search works in."""
+        return Turn(self._turns)
 
     def pause(self) -> None:
         """Let every search that looks at this control stop at its next step and wait."""

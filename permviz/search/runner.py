@@ -39,6 +39,7 @@ from permviz.search.strategy import (
     Strategy,
     Verdict,
 )
+from permviz.search.turns import Turn
 
 Observer = Callable[[SearchEvent], None]
 
@@ -59,11 +60,12 @@ def run(
     The best so far is valid at every moment: a search that is cancelled or out of budget
     returns it. Events reach `on_event` on the calling thread, in order.
     """
-    search = _Search(problem, strategy, kernels, limits)
-    for event in search.events():
-        if on_event is not None:
-            on_event(event)
-    return search.result()
+    with limits.control.turn() as turn:
+        search = _Search(problem, strategy, kernels, limits, turn)
+        for event in search.events():
+            if on_event is not None:
+                on_event(event)
+        return search.result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +170,17 @@ class _Search:
     """The state of one search while it runs."""
 
     def __init__(
-        self, problem: SearchProblem, strategy: Strategy, kernels: Kernels, limits: Limits
+        self,
+        problem: SearchProblem,
+        strategy: Strategy,
+        kernels: Kernels,
+        limits: Limits,
+        turn: Turn,
     ) -> None:
         self._problem = problem
         self._strategy = strategy
         self._limits = limits
+        self._turn = turn
         # Preparing takes time too, and a budget is the time that the caller waits.
         self._watch = _Stopwatch(limits.control)
         self._parts = _parts(problem, strategy, kernels, limits)
@@ -229,7 +237,7 @@ class _Search:
         active = list(self._parts)
         while active:
             for part in tuple(active):
-                self._watch.wait_while_paused()
+                self._let_others()
                 if self._reason() is not None:
                     return
                 try:
@@ -246,6 +254,14 @@ class _Search:
                     yield False
                 else:
                     yield found is not None and part.offer(found)
+
+    def _let_others(self) -> None:
+        if self._limits.control.paused:
+            self._turn.give()
+            self._watch.wait_while_paused()
+            self._turn.take()
+        else:
+            self._turn.pass_on()
 
     def _spent(self) -> float | None:
         budget = self._limits.budget

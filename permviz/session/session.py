@@ -42,7 +42,7 @@ from permviz.session.log import EventLog, Observer
 from permviz.session.problems import FullScores, GroupProblem, group_problem
 from permviz.session.settings import SearchSettings
 from permviz.session.store import Store, at_least
-from permviz.session.threads import search_threads
+from permviz.session.threads import TURNS, search_threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,8 @@ class Session:
         settings: strategies, pattern, seed, budget and importance.
         executor: where searches run; by default a pool with a thread for each core, which
             the session closes itself.
-        giving_way: whether that pool's threads give way to all others.
+        giving_way: whether that pool's threads give way to all others, and take turns with
+            those of other sessions that do.
         store: where searches are kept, and taken up from; None for nowhere.
 
     Attributes:
@@ -103,7 +104,7 @@ class Session:
         )
         self._priced: dict[Key, tuple[NDArray[np.int64], float]] = {}
         self._log = EventLog()
-        self._control = Control()
+        self._control = Control(TURNS if giving_way else None)
         self._pool = executor
         self._giving_way = giving_way
         self._store = store

@@ -7,9 +7,13 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from permviz.kernels.select import cores
+from permviz.search.turns import Turns
 
 _GIVING_WAY = 10
 """Nice value of threads that give way: they get a tenth of a core that others want too."""
+
+TURNS = Turns(cores())
+"""Places of the searches that give way, in all sessions of the process together."""
 
 
 def search_threads(*, giving_way: bool) -> ThreadPoolExecutor:
