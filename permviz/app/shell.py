@@ -8,6 +8,7 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
+from bokeh.model import Model
 from panel.util.parameters import edit_readonly
 
 from permviz.app.islands import Islands
@@ -38,12 +39,14 @@ def build(model: str = "digits") -> pmui.Page:
         busy_indicator=None,
     )
     _without_busy_sign(shell)
+    _letting_go(shell)
     if pn.state.location is not None:
         # All options exist by now, so the address cannot be overwritten by defaults.
         pn.state.location.sync(state, list(_ADDRESS), partial(_take_what_fits, state))
     state.begin()
     page.tick()
     pn.state.on_session_destroyed(lambda _: state.close())
+    _forget_notices()
     return shell
 
 
@@ -56,6 +59,36 @@ def _take_what_fits(state: Explorer, asked: dict[str, Any]) -> None:
             state.tell("warning", f"The address asks for {name} {value!r}, which is impossible.")
 
 
+def _letting_go(shell: pmui.Page) -> None:
+    """Let the page clean up its parts when its session ends.
+
+    Panel looks for them in models that Bokeh has emptied by then, so that the figures of all
+    visits would stay in memory.
+    """
+    itself = shell._cleanup  # noqa: SLF001 - nothing public does it
+
+    def cleanup(root: Model | None = None) -> None:
+        for part in (*shell.sidebar, *shell.main):
+            part._cleanup(root)  # noqa: SLF001 - as Panel does
+        itself(root)
+
+    shell._cleanup = cleanup  # noqa: SLF001 - a class of its own would need scripts of its own
+
+
+def _forget_notices() -> None:
+    """Let go of the notification area when the session ends.
+
+    Panel has forgotten by then which one it was, and keeps its model, and by that the page.
+    """
+    area, views = pn.state.notifications, pn.state._views  # noqa: SLF001 - nothing public knows
+
+    def forget(_: object) -> None:
+        for ref in [ref for ref, view in views.items() if view[0] is area]:
+            del views[ref]
+
+    pn.state.on_session_destroyed(forget)
+
+
 def _without_busy_sign(shell: pmui.Page) -> None:
     """Cut the page's tie to Panel's busy flag.
 
@@ -63,7 +96,8 @@ def _without_busy_sign(shell: pmui.Page) -> None:
     that take time say so themselves.
     """
     with edit_readonly(shell):
-        shell.busy = False
+        # A plain value would leave a watcher at the flag, which keeps the page in memory.
+        shell.param.update(busy=pn.rx(False))
 
 
 _COMPACT = {

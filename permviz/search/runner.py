@@ -43,7 +43,7 @@ from permviz.search.turns import Turn
 
 Observer = Callable[[SearchEvent], None]
 
-_FREE_EVENTS = 1000
+_FREE_EVENTS = 200
 _EVENT_SECONDS = 0.01
 _LEAST_MEMORY = 1 << 20
 

@@ -1,4 +1,8 @@
-"""A page at which nobody does anything leaves the processor alone."""
+"""A page at which nobody does anything leaves the processor alone, and a closed one nothing."""
+
+import re
+
+from tests.browser.visits import TICK
 
 TABLES = """models.filter(one => one.type.endsWith('DataTabulator'))
     .map(one => Bokeh.index.find_one_by_id(one.id)).filter(view => view != null)"""
@@ -48,3 +52,21 @@ def test_a_figure_is_laid_out_without_the_rest_of_the_page(visit):
     # Without its tag a part is laid out with the page, each time.
     visit.models("models.forEach(one => { one.tags = []; })")
     assert visit.models(PAGE_LAYOUTS) >= figures
+
+
+def test_a_closed_page_leaves_the_memory(visit):
+    for _ in range(3):
+        explorer = visit()
+        explorer.tab("Layer")
+        explorer.until(f"{FIGURES}.length > 4")
+        explorer.close()
+    for _ in range(60):
+        page = visit(page="alive")
+        page.see(re.compile("^pages alive: "))
+        alive = int(page.page.get_by_text("pages alive: ").inner_text().split(": ")[1])
+        page.close()
+        # A task of Panel's own was begun by the first page and knows its document for good.
+        if alive <= 1:
+            return
+        TICK.wait(1)
+    raise AssertionError(f"{alive} pages are in memory still")

@@ -36,10 +36,11 @@ def free_port():
         return probe.getsockname()[1]
 
 
-# The explorer as a script, beside a page on a wide layer.
+# The explorer as a script, beside a page on a wide layer and one that counts pages.
 PANEL = [
     *("-m", "panel", "serve"),
-    *(str(ROOT / "apps" / "explorer.py"), str(Path(__file__).parent / "wide.py")),
+    str(ROOT / "apps" / "explorer.py"),
+    *(str(Path(__file__).parent / page) for page in ("wide.py", "alive.py")),
     *("--liveness", "--warm"),
     *("--unused-session-lifetime", "15000", "--check-unused-sessions", "500"),
 ]
