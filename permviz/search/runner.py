@@ -305,6 +305,8 @@ class _Search:
         """The bound as of now, if it is lower than before."""
         self._told = False
         ceilings = [part.ceiling for part in self._parts]
+        if ceilings and not any(ceiling.told for ceiling in ceilings):
+            return  # the row optimum as before, which takes long on a large problem
         bound = upper_bound(self._problem, ceilings, self._best())
         if bound < self._bound:
             self._bounds.append(Bounded(self._watch.seconds(), bound))
