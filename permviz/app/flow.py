@@ -4,14 +4,13 @@ Methods run in other threads, get a `report(text, fraction)` to say how far they
 touch no state. Tests put another `Flow` in its place.
 """
 
-import gc
 import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
+from permviz.app.garbage import set_libraries_aside
 from permviz.app.inbox import Report
 from permviz.errors import SessionError
 from permviz.export.archive import archive
@@ -121,7 +120,7 @@ class Flow:
         if not warm.ready():
             report("loading the search kernels", -1.0)
             warm.ensure()
-        _set_libraries_aside()
+        set_libraries_aside()
 
     def findings(self, session: Session, layer: str, strategy: str | None) -> Findings:
         """Sum up what a session has found so far, with a look at one layer."""
@@ -225,17 +224,6 @@ class ExportOrder:
     strategy: Mapping[str, str] | str | None
     directory: Path | None
     accuracy: AccuracyTable | None
-
-
-@cache
-def _set_libraries_aside() -> None:
-    """Spare the collector the libraries, which are all loaded by now and stay.
-
-    It holds the interpreter's lock for half a second whenever it looks through their
-    700,000 objects, which a page that closes makes it do.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 _MOST = 6

@@ -2,7 +2,8 @@
 
 A job never touches state. It posts what it has to say into a deque; `drain` hands the
 messages to the page's thread, in order. Starting a job of some kind makes an unfinished
-older one of the same kind stale: whatever that still posts is dropped.
+older one of the same kind stale: whatever that still posts is dropped. Patient jobs give way
+to all others, and end as soon as they are stale.
 """
 
 import itertools
@@ -11,9 +12,11 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from permviz.errors import PermvizError
+from permviz.session.threads import give_way
 
 _LOG = logging.getLogger(__name__)
 _WORKERS = 4
@@ -65,20 +68,44 @@ class Failed:
 Message = Advanced | Succeeded | Failed
 
 
+class _StaleError(Exception):
+    """Nobody waits for the job any more."""
+
+
 class Inbox:
     """Runs jobs on a few threads and keeps their messages until they are drained."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="permviz-page")
+        self._patient = ThreadPoolExecutor(
+            1, thread_name_prefix="permviz-patient", initializer=give_way
+        )
         self._messages: deque[tuple[int, Message]] = deque()
         self._tickets = itertools.count()
         self._current: dict[str, int] = {}
 
-    def start(self, kind: str, text: str, work: Callable[[Report], Any]) -> None:
-        """Run `work(report)` in another thread, in place of any older job of its kind."""
+    def start(
+        self, kind: str, text: str, work: Callable[[Report], Any], *, patient: bool = False
+    ) -> None:
+        """Run `work(report)` in another thread, in place of any older job of its kind.
+
+        Args:
+            kind: of the job.
+            text: what it is doing.
+            work: the job; it is given what it reports its progress to.
+            patient: run patient jobs one by one, and let the system prefer all other threads;
+                once it is stale, a report ends the job.
+        """
         ticket = self._current[kind] = next(self._tickets)
         self._messages.append((ticket, Advanced(kind, text, -1.0)))
-        self._pool.submit(self._run, ticket, kind, work)
+
+        def report(text: str, fraction: float) -> None:
+            if patient and self._current.get(kind) != ticket:
+                raise _StaleError
+            self._messages.append((ticket, Advanced(kind, text, fraction)))
+
+        pool = self._patient if patient else self._pool
+        pool.submit(self._run, ticket, kind, partial(work, report))
 
     def forget(self, kind: str) -> None:
         """Drop whatever an unfinished job of this kind still has to say."""
@@ -103,14 +130,14 @@ class Inbox:
     def close(self) -> None:
         """Let running jobs end unheard and start no further ones."""
         self._current.clear()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._patient):
+            pool.shutdown(wait=False, cancel_futures=True)
 
-    def _run(self, ticket: int, kind: str, work: Callable[[Report], Any]) -> None:
-        def report(text: str, fraction: float) -> None:
-            self._messages.append((ticket, Advanced(kind, text, fraction)))
-
+    def _run(self, ticket: int, kind: str, work: Callable[[], Any]) -> None:
         try:
-            message: Message = Succeeded(kind, work(report))
+            message: Message = Succeeded(kind, work())
+        except _StaleError:
+            return
         except PermvizError as problem:
             message = Failed(kind, str(problem))
         except Exception as problem:  # noqa: BLE001 - a thread must say how it ended

@@ -11,6 +11,7 @@ from panel.io.callbacks import PeriodicCallback
 
 from permviz.app.controls import Controls
 from permviz.app.flow import Opened
+from permviz.app.garbage import collect, put_off
 from permviz.app.state import Explorer
 from permviz.app.values import BEST, CHOSEN, TABS, Notice, Task
 from permviz.graph.types import ChannelGraph
@@ -114,6 +115,7 @@ class Page(pn.viewable.Viewer):
         clock.start()
         self._note_act()
         if served():
+            put_off()
             after_a_breath(self._prepare)
 
     def _prepare(self) -> None:
@@ -133,6 +135,8 @@ class Page(pn.viewable.Viewer):
     def _drain(self) -> None:
         with pn.io.hold():
             self.state.drain()
+        if self._quiet():
+            collect()
 
     def _tie_tabs(self) -> None:
         tabs, state = self.tabs, self.state

@@ -5,6 +5,7 @@ import param
 from permviz.app.values import BEST, STRATEGIES, TABS
 from permviz.models.importance import importance_names
 from permviz.session.comparison import NOTHING
+from permviz.session.settings import SearchSettings
 
 
 class Shown(param.Parameterized):
@@ -37,3 +38,13 @@ class Shown(param.Parameterized):
     packed = param.Parameter(None, doc="Packed: the latest export.")
     tasks = param.Parameter((), doc="Task of each job under way.")
     notice = param.Parameter(None, doc="Notice to show.")
+
+    def settings(self) -> SearchSettings:
+        """What the choices of the user ask the search for."""
+        return SearchSettings(
+            strategies=tuple(self.strategies),
+            pattern=self.pattern,
+            seed=self.seed,
+            budget=self.budget,
+            importance=self.importance,
+        )

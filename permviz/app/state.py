@@ -22,7 +22,6 @@ from permviz.errors import PermvizError, SessionError
 from permviz.figures.pair import OrderPair
 from permviz.graph.verify import VerifyReport
 from permviz.session.session import Session
-from permviz.session.settings import SearchSettings
 
 _MOVABLE = {"permuted", "waiting", "searching"}
 _JUDGEMENTS = ("preview", "findings", "pair", "replay", "check", "accuracy")
@@ -57,7 +56,7 @@ class Explorer(Shown):
             return
         self.opened = opened
         with self._notifying():
-            session = self._flow.prepare(opened, self._settings())
+            session = self._flow.prepare(opened, self.settings())
             self._on_prepared(session)
             self._on_findings(self._flow.findings(session, self.layer, _order(self.shown)))
             self._searching().findings_due()
@@ -81,7 +80,7 @@ class Explorer(Shown):
         with self._notifying():
             if opened is None:
                 raise SessionError("No model is loaded yet; choose a model first.")
-            settings = self._settings()
+            settings = self.settings()
 
             def work(report: Report) -> Session:
                 self._flow.warm(report)
@@ -92,13 +91,11 @@ class Explorer(Shown):
 
     def pause(self) -> None:
         """Hold the search."""
-        with self._notifying():
-            self._searching().session.pause()
+        self._command(Session.pause)
 
     def resume(self) -> None:
         """Let a held search go on."""
-        with self._notifying():
-            self._searching().session.resume()
+        self._command(Session.resume)
 
     def cancel(self) -> None:
         """End the search with the best found so far."""
@@ -106,8 +103,7 @@ class Explorer(Shown):
             self._inbox.forget("start")
             self.tasks = self._others("start")
             return
-        with self._notifying():
-            self._searching().session.cancel()
+        self._command(Session.cancel)
 
     def export(self, choice: str, directory: str) -> None:
         """Export the orders of one strategy, the best of each group, or the chosen ones.
@@ -209,10 +205,7 @@ class Explorer(Shown):
         run.collect()
         for message in run.failures():
             self.tell("warning", message)
-        status = run.session.status
-        if status != self.status:
-            self._on_status(run, status)
-        elif run.progress_due():
+        if not self._follow_status(run) and run.progress_due():
             self.progress = run.session.progress
         # Each of these redraws something; one at a time keeps the page quick to answer.
         if self._later:
@@ -240,7 +233,7 @@ class Explorer(Shown):
 
     def _prepare(self, opened: Opened) -> None:
         with self._notifying():
-            settings = self._settings()
+            settings = self.settings()
             self._inbox.start(
                 "preview", "reading the weights", lambda _: self._flow.prepare(opened, settings)
             )
@@ -262,14 +255,26 @@ class Explorer(Shown):
             )
             session.start()
 
-    def _on_status(self, run: Run, status: str) -> None:
+    def _command(self, command: Callable[[Session], None]) -> None:
+        """Have the search do something, and show at once that it does."""
+        with self._notifying():
+            run = self._searching()
+            command(run.session)
+            self._follow_status(run)
+
+    def _follow_status(self, run: Run) -> bool:
+        status = run.session.status
+        if status == self.status:
+            return False
         self.param.update(status=status, progress=run.session.progress)
         if status in {"finished", "cancelled"}:
             self._inbox.start(
                 "check",
                 "checking the output",
                 lambda _: self._flow.compare(run.opened, run.session),
+                patient=True,
             )
+        return True
 
     def _on_findings(self, found: Findings) -> None:
         self.param.update(rows=found.rows, totals=found.totals, comparison=found.comparison)
@@ -294,6 +299,7 @@ class Explorer(Shown):
                 "accuracy",
                 "measuring the accuracy",
                 lambda report: self._flow.accuracy(run.opened, run.session, report),
+                patient=True,
             )
 
     def _on_exported(self, packed: Packed) -> None:
@@ -301,15 +307,6 @@ class Explorer(Shown):
         self.tell("success", packed.report.message)
 
     # Small questions
-
-    def _settings(self) -> SearchSettings:
-        return SearchSettings(
-            strategies=tuple(self.strategies),
-            pattern=self.pattern,
-            seed=self.seed,
-            budget=self.budget,
-            importance=self.importance,
-        )
 
     def _searching(self) -> Run:
         if self._run is None:

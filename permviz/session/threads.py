@@ -26,11 +26,12 @@ def search_threads(*, giving_way: bool) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(
         cores(),
         thread_name_prefix="permviz-search",
-        initializer=_give_way if giving_way else None,
+        initializer=give_way if giving_way else None,
     )
 
 
-def _give_way() -> None:
+def give_way() -> None:
+    """Let the system prefer all other threads to this one, where it can."""
     if sys.platform == "linux":
         # A sandbox may forbid it; then searches run as any other thread.
         with contextlib.suppress(OSError):

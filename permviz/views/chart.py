@@ -12,8 +12,9 @@ from bokeh.models import SaveTool
 from holoviews.streams import Pipe, Stream
 
 from permviz.figures.tabular import Tabular, csv_text
+from permviz.views.figure import Figure
 from permviz.views.plots import Hook, live
-from permviz.views.sight import Sighted
+from permviz.views.sight import Sighted, next_turn, served
 
 # The theme of the served page sets the size of all text in figures, in the browser, to about
 # 1 em whatever was asked for; so the em has to be what is wanted.
@@ -81,7 +82,7 @@ class Chart(pn.viewable.Viewer):
         width = options.get("width")
         size = {"sizing_mode": "stretch_width"} if width is None else {"width": width}
         # Panel links axes of equal dimensions on a page; figures of other things opt out.
-        pane = pn.pane.HoloViews(
+        self._figure = Figure(
             self.drawn, linked_axes=zoom is not None, margin=0, styles=_TEXT, **size
         )
         csv = pn.widgets.FileDownload(
@@ -92,7 +93,9 @@ class Chart(pn.viewable.Viewer):
             width=30,
             height=20,
         )
-        self._layout = pn.Column(pane, csv, styles={"position": "relative"}, margin=0, **size)
+        self._layout = pn.Column(
+            self._figure, csv, styles={"position": "relative"}, margin=0, **size
+        )
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
@@ -106,6 +109,10 @@ class Chart(pn.viewable.Viewer):
     def info(self) -> Tabular | None:
         """What is drawn; None before it was drawn once."""
         return self._info
+
+    def make(self) -> None:
+        """Draw for the page at hand, before the figure gets its place there."""
+        self._figure.make()
 
     def send(self, data: Any) -> None:
         """Draw something else."""
@@ -121,6 +128,9 @@ class Chart(pn.viewable.Viewer):
 
 class Staged(Sighted):
     """A chart that is built when it is first seen, and drawn anew only when it looks different.
+
+    A served page makes it in one turn and gets it in another, so that nobody who clicked
+    waits for the server to make it and for the browser to draw it.
 
     Args:
         build: makes the chart of some data.
@@ -171,11 +181,20 @@ class Staged(Sighted):
             return
         if chart is None or self._figure(data) != self._figure(chart.data):
             self.chart = self._build(data)
-            self._layout.objects = [self.chart]
-        elif self._look(data) != self._look(chart.data):
+            if served():
+                self.chart.make()
+                next_turn(self._place)
+            else:
+                self._place()
+            return
+        if self._look(data) != self._look(chart.data):
             chart.send(data)
-        if not self._layout.objects:
-            self._layout.objects = [self.chart]
+        self._place()
+
+    def _place(self) -> None:
+        placed = [] if self.data is None or self.chart is None else [self.chart.__panel__()]
+        if self._layout.objects != placed:
+            self._layout.objects = placed
 
 
 def _named(name: str) -> Hook:

@@ -13,7 +13,7 @@ from permviz.figures.magnitude import (
     magnitude_info,
     magnitude_plot,
 )
-from permviz.views.chart import ISLAND, Chart
+from permviz.views.chart import ISLAND, Chart, Staged
 from permviz.views.plots import SMALL, savable
 from permviz.views.press import Presses
 from permviz.views.sight import Sighted
@@ -64,7 +64,7 @@ class LayersView(Sighted):
             margin=(0, 0, 0, 8),
             tags=[ISLAND],
         )
-        self._chart: Chart | None = None
+        self._chart: Staged | None = None
         self._drawn: tuple[object, ...] = ()
         self._loaded = False
         # The table is what people wait for; the bars may follow once it is there.
@@ -138,7 +138,8 @@ class LayersView(Sighted):
         self._draw()
 
     def _draw(self) -> None:
-        if not self._loaded:
+        # A tab may be left before its bars are drawn.
+        if not self._loaded or not self.seen:
             return
         info = magnitude_info(self.rows, self.layer)
         shape = (info.layers, info.strategies)
@@ -147,28 +148,33 @@ class LayersView(Sighted):
         elif self._drawn != shape or not self._bars.objects:
             self._drawn = shape
             legend = pn.pane.HTML(legend_html(magnitude_colors(info.strategies)), margin=(0, 8))
-            self._bars.objects = [legend, self._new_bars(info)]
+            self._chart = Staged(self._new_bars, _tall(info), data=info, seen=self.param.seen)
+            self._bars.objects = [legend, self._chart]
         elif self._chart is not None:
-            self._chart.send(info)
+            self._chart.data = info
 
     def _new_bars(self, info: MagnitudeInfo) -> Chart:
-        self._chart = Chart(
+        chart = Chart(
             magnitude_plot,
             info,
             name="pruned magnitude",
-            height=60 + len(info.layers) * (8 + 9 * len(info.strategies)),
+            height=_tall(info),
             width=320,
             hooks=[savable],
             active_tools=[],
             fontsize=SMALL,
         )
-        tap = Tap(source=self._chart.drawn, x=None, y=None)
+        tap = Tap(source=chart.drawn, x=None, y=None)
         tap.add_subscriber(lambda **at: self._tap(info, at["y"]))
-        return self._chart
+        return chart
 
     def _tap(self, info: MagnitudeInfo, y: float | None) -> None:
         if y is not None and 0 <= round(y) < len(info.layers):
             self.layer = info.layers[round(y)]
+
+
+def _tall(info: MagnitudeInfo) -> int:
+    return 60 + len(info.layers) * (8 + 9 * len(info.strategies))
 
 
 def _efficacy_cell() -> dict[str, object]:

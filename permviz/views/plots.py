@@ -48,6 +48,15 @@ def plainly(plot: Any, _element: Any) -> None:
             tool.visible = False
 
 
+def once(plot: Any, _element: Any) -> None:
+    """Hook that keeps a new figure with a zoom from being drawn twice.
+
+    HoloViews lets the zoom draw it again for the limits that it was given, which are what
+    it was drawn for.
+    """
+    plot._trigger = []  # noqa: SLF001 - nothing public knows
+
+
 def savable(plot: Any, _element: Any) -> None:
     """Hook that offers the picture as PNG and nothing else; hovering and tapping go on."""
     toolbar = plot.state.toolbar
@@ -97,6 +106,6 @@ def live(
     # Options of the dynamic map itself would cost as much again as drawing does.
     def draw(data: Any, **ranges: Any) -> Any:
         drawn = plot(data, **ranges)
-        return drawn.opts(hooks=[plainly, *hooks], **options)
+        return drawn.opts(hooks=[plainly, once, *hooks], **options)
 
     return hv.DynamicMap(draw, streams=list(streams))

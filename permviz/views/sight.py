@@ -25,6 +25,8 @@ class Sighted(pn.viewable.Viewer):
 
 Stages = Sequence[Sequence[Sighted]]
 _BREATH_MILLISECONDS = 250
+_ANSWER_MILLISECONDS = 25
+"""What reading a click and acting on it takes."""
 
 
 def reveal(stages: Stages, *, seen: bool, wanted: Callable[[], bool] = lambda: True) -> None:
@@ -102,8 +104,17 @@ def after_a_breath(turn: Callable[[], None]) -> None:
 
     A next stage that is sent before makes a browser that is still drawing draw on.
     """
+    _later(turn, _BREATH_MILLISECONDS)
+
+
+def next_turn(turn: Callable[[], None]) -> None:
+    """Call once whoever clicked meanwhile is answered."""
+    _later(turn, _ANSWER_MILLISECONDS)
+
+
+def _later(turn: Callable[[], None], milliseconds: int) -> None:
     page = pn.state.curdoc
     if page is None or not served():
         pn.state.execute(turn, schedule=True)
     else:
-        page.add_timeout_callback(turn, _BREATH_MILLISECONDS)
+        page.add_timeout_callback(turn, milliseconds)

@@ -1,3 +1,5 @@
+import os
+import sys
 import threading
 
 import pytest
@@ -63,3 +65,35 @@ def test_forgotten_job_is_not_heard(inbox):
     go.set()
     assert not inbox.busy("a")
     assert inbox.drain() == []
+
+
+def test_patient_job_ends_when_nobody_waits_for_it_any_more(inbox):
+    told, go, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def work(report):
+        try:
+            told.set()
+            go.wait(60)
+            report("further", 0.5)
+            pytest.fail("it went on")
+        finally:
+            ended.set()
+
+    inbox.start("a", "", work, patient=True)
+    assert told.wait(60)
+    inbox.forget("a")
+    go.set()
+    assert ended.wait(60)
+    inbox.start("b", "", lambda _: "next", patient=True)
+    assert wait_for(inbox, "b")[-1] == Succeeded("b", "next")
+
+
+def test_only_patient_jobs_give_way(inbox):
+    def urgency(_):
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    inbox.start("a", "", urgency)
+    usual = wait_for(inbox, "a")[-1].value
+    inbox.start("a", "", urgency, patient=True)
+    lowered = wait_for(inbox, "a")[-1].value
+    assert (lowered > usual) == (sys.platform == "linux")

@@ -3,11 +3,14 @@ import csv
 import numpy as np
 import pytest
 import torch
+from bokeh.document import Document
 from bokeh.models import SaveTool
+from panel.io.state import set_curdoc
 from torch import nn
 
 import permviz as pv
 from permviz.figures.curves import Track, curve_info, curve_plot
+from permviz.views import chart as charts
 from permviz.views.chart import Chart, Staged
 from permviz.views.compare import Compare
 from permviz.views.groups import Groups
@@ -61,6 +64,50 @@ def test_chart_is_built_when_it_is_seen_and_again_only_for_another_figure(info):
     assert list(view.__panel__()) == []
     view.data = curve_info({"osg": view_track()})
     assert list(view.__panel__()) == [view.chart.__panel__()]
+
+
+def test_served_page_gets_a_chart_in_a_later_turn_than_it_is_made(info, figures, monkeypatch):
+    turns, page = [], Document()
+    monkeypatch.setattr(charts, "served", lambda: True)
+    monkeypatch.setattr(charts, "next_turn", turns.append)
+    view = Staged(chart_of, 200, data=info(3), seen=False)
+    root = view.__panel__().get_root(page)
+    page.add_root(root)
+    with set_curdoc(page):
+        view.seen = True
+        assert view.built
+        assert figures(root) == []
+        made = view.chart._figure._made
+        assert made.document is page
+        turns.pop()()
+    (figure,) = figures(root)
+    assert figure is made.state
+    assert made.root is root
+    assert turns == []
+
+
+def test_chart_that_is_made_follows_its_data_before_it_is_placed(info, monkeypatch):
+    turns = []
+    monkeypatch.setattr(charts, "served", lambda: True)
+    monkeypatch.setattr(charts, "next_turn", turns.append)
+    view = Staged(chart_of, 200, data=info(3), seen=False)
+    with set_curdoc(Document()):
+        view.seen = True
+        view.data = None
+        turns.pop()()
+        assert list(view.__panel__()) == []
+        view.data = info(4)
+    assert list(view.__panel__()) == [view.chart.__panel__()]
+    assert view.chart.info is view.data
+
+
+def test_figure_that_was_made_for_another_page_is_drawn_anew(info, figures):
+    chart = chart_of(info(3))
+    with set_curdoc(Document()):
+        chart.make()
+    made = chart._figure._made
+    (figure,) = figures(chart.__panel__().get_root(Document()))
+    assert figure is not made.state
 
 
 def view_track():
