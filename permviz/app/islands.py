@@ -20,7 +20,10 @@ export function render({model, view}) {
   const whole = layouts.invalidate_layout;
   layouts.invalidate_layout = function () {
     if (!this.model.tags.includes(model.tag)) return whole.call(this);
+    const placed = this.layout != null;
     this.update_layout();
+    // What has been emptied must leave the grid that its parent lays out.
+    if (placed && this.layout == null) return whole.call(this);
     this.measure_layout();
     this.update_bbox();
     this._compute_layout();

@@ -54,6 +54,29 @@ def test_a_figure_is_laid_out_without_the_rest_of_the_page(visit):
     assert visit.models(PAGE_LAYOUTS) >= figures
 
 
+EMPTY_ONE = f"""(figures => {{
+    let part = figures[0];
+    while (!part.model.tags.includes('island')) part = part.parent;
+    part.model.children = [];
+    window.emptied = part;
+}})({FIGURES})"""
+LAY_OUT = """(part => {
+    while (part.parent?.compute_layout != null) part = part.parent;
+    part.compute_layout();
+})(emptied)"""
+
+
+def test_a_page_can_be_laid_out_after_a_part_of_it_was_emptied(visit):
+    visit = visit()
+    visit.tab("Layer")
+    visit.until(f"{FIGURES}.length > 4")
+    # A part that was laid out by itself is known to its parent once the whole page was.
+    visit.models(f"{FIGURES}[0].root.invalidate_layout()")
+    visit.models(EMPTY_ONE)
+    visit.until("emptied.child_views.length == 0")
+    visit.models(LAY_OUT)
+
+
 def test_a_closed_page_leaves_the_memory(visit):
     for _ in range(3):
         explorer = visit()
