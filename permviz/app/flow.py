@@ -162,6 +162,8 @@ class Flow:
 
     def compare(self, opened: Opened, session: Session) -> VerifyReport:
         """Compare the output of the model in its best order with the model's."""
+        # Searches that were cancelled still tell what they have found.
+        session.wait(_ENDING)
         plan = session_plan(session)
         model, inputs = opened.loaded.model, opened.loaded.example_inputs
         return verify(model, apply(model, plan), inputs)
@@ -225,6 +227,9 @@ class ExportOrder:
     directory: Path | None
     accuracy: AccuracyTable | None
 
+
+_ENDING = 2.0
+"""Seconds, more than enough for cancelled searches to end."""
 
 _MOST = 6
 """How many opened models are kept in memory."""
