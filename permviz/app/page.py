@@ -12,6 +12,7 @@ from panel.io.callbacks import PeriodicCallback
 from permviz.app.controls import Controls
 from permviz.app.flow import Opened
 from permviz.app.garbage import collect, put_off
+from permviz.app.right_of_way import go_first
 from permviz.app.state import Explorer
 from permviz.app.values import BEST, CHOSEN, TABS, Notice, Task
 from permviz.graph.types import ChannelGraph
@@ -21,11 +22,13 @@ from permviz.views.export import ExportView
 from permviz.views.groups import GroupsView
 from permviz.views.layer import LayerView
 from permviz.views.layers import LayersView
-from permviz.views.sight import after_a_breath, served
+from permviz.views.sight import after_a_breath, connected, served
 from permviz.views.summary import SummaryView
 
 TICK_MILLISECONDS = 100
 _QUIET_SECONDS = 0.7
+_ARRIVAL_SECONDS = 2.0
+"""What a browser takes from asking for a page to showing it."""
 
 
 class Page(pn.viewable.Viewer):
@@ -105,6 +108,7 @@ class Page(pn.viewable.Viewer):
         """
         if served():
             self._starts = True
+            Page._acted = monotonic() + _ARRIVAL_SECONDS
             pn.state.onload(self._start_clock)
 
     def _start_clock(self) -> None:
@@ -116,14 +120,19 @@ class Page(pn.viewable.Viewer):
         self._note_act()
         if served():
             put_off()
+            go_first()
             after_a_breath(self._prepare)
 
     def _prepare(self) -> None:
-        if not self._quiet():
+        if not self._ready():
             after_a_breath(self._prepare)
             return
         self._fill(TABS.index("Layer"))
-        after_a_breath(partial(self._layer.prepare, self._quiet))
+        after_a_breath(partial(self._layer.prepare, self._ready))
+
+    def _ready(self) -> bool:
+        """Whether to build what may be looked at later: not for a page that was closed."""
+        return self._quiet() and connected()
 
     def _quiet(self) -> bool:
         """Whether nobody has done anything for a while, on any page: one thread draws all."""

@@ -4,6 +4,7 @@ import logging
 import threading
 
 import panel as pn
+from holoviews.plotting import list_cmaps
 
 from permviz.app.flow import Flow, remember
 from permviz.app.port import check_port
@@ -70,6 +71,8 @@ def serve(
 
 def _warm_up(model: str) -> None:
     """Load what the first page will need while nobody waits."""
+    # The first heatmap of a process looks through all of these.
+    list_cmaps()
     flow = Flow()
     try:
         flow.open(model, _nobody)

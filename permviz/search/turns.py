@@ -6,6 +6,8 @@ from collections import deque
 from typing import Self
 
 _SLICE_SECONDS = 0.02
+_ASIDE_SECONDS = 0.1
+"""A page that never rests must not end all searches; a slice follows each of these."""
 
 
 class Turns:
@@ -17,9 +19,11 @@ class Turns:
 
     Args:
         places: how many searches work at a time.
+        clear: whether they need not step aside; by default they never do.
     """
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, clear: threading.Event | None = None) -> None:
+        self._clear = clear
         self._free = places
         self._queue: deque[threading.Lock] = deque()
         self._lock = threading.Lock()
@@ -28,6 +32,10 @@ class Turns:
     def wanted(self) -> bool:
         """Whether somebody waits for a place."""
         return bool(self._queue)
+
+    def aside(self) -> bool:
+        """Let whoever has the right of way go first; whether that was all done in time."""
+        return self._clear is None or self._clear.wait(_ASIDE_SECONDS)
 
     def take(self) -> None:
         """Wait for a place, and take it."""
@@ -61,6 +69,7 @@ class Turn:
         self._turns = turns
         self._held = False
         self._since = 0.0
+        self._aside_after = 0.0
 
     def __enter__(self) -> Self:
         self.take()
@@ -82,9 +91,11 @@ class Turn:
             self._turns.give()
 
     def pass_on(self) -> None:
-        """Let others work for a while if they wait and this search has had its share."""
-        if self._turns is None or not self._turns.wanted:
+        """Let others go first: those with the right of way, and searches that wait for long."""
+        if self._turns is None:
             return
-        if time.perf_counter() - self._since >= _SLICE_SECONDS:
+        if time.perf_counter() >= self._aside_after and not self._turns.aside():
+            self._aside_after = time.perf_counter() + _SLICE_SECONDS
+        if self._turns.wanted and time.perf_counter() - self._since >= _SLICE_SECONDS:
             self.give()
             self.take()

@@ -12,7 +12,11 @@ from permviz.search.turns import Turns
 _GIVING_WAY = 10
 """Nice value of threads that give way: they get a tenth of a core that others want too."""
 
-TURNS = Turns(cores())
+CLEAR = threading.Event()
+"""Whether no page has anything to do just now, so that searches need not step aside."""
+CLEAR.set()
+
+TURNS = Turns(cores(), CLEAR)
 """Places of the searches that give way, in all sessions of the process together."""
 
 

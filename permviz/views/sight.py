@@ -99,6 +99,13 @@ def served() -> bool:
     return page is not None and isinstance(page.session_context, BokehSessionContext)
 
 
+def connected() -> bool:
+    """Whether a browser shows the page, which outlives a connection by its session's lifetime."""
+    context = None if pn.state.curdoc is None else pn.state.curdoc.session_context
+    session = context.session if isinstance(context, BokehSessionContext) else None
+    return session is not None and session.connection_count > 0
+
+
 def after_a_breath(turn: Callable[[], None]) -> None:
     """Call once the browser has drawn what it got, and served whoever clicked meanwhile.
 

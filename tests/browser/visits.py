@@ -207,7 +207,8 @@ def visiting(server, browser):
         one.shoot(f"last-{number}")
         one.close()
     time_to_hear(server)
-    assert [fault for one in opened for fault in one.wrong] == []
+    wrong = [fault for one in opened for fault in one.wrong]
+    assert wrong == [], wrong
     assert server.complaints()[told:] == []
 
 

@@ -93,6 +93,39 @@ def test_a_turn_is_passed_on_once_it_was_long_enough(monkeypatch, seconds, passe
     assert worked.is_set()
 
 
+def test_a_search_steps_aside_for_whoever_has_the_right_of_way(monkeypatch):
+    monkeypatch.setattr(turns, "_ASIDE_SECONDS", LONG)
+    clear, begun, went_on = threading.Event(), threading.Event(), threading.Event()
+
+    def work():
+        with Turn(Turns(1, clear)) as turn:
+            begun.set()
+            turn.pass_on()
+            went_on.set()
+
+    other = started(work)
+    assert begun.wait(LONG)
+    assert not went_on.wait(0.05)
+    clear.set()
+    assert went_on.wait(LONG)
+    other.join(LONG)
+
+
+def test_a_search_goes_on_for_a_slice_where_the_way_is_never_clear(monkeypatch):
+    asked = []
+
+    class NeverClear(threading.Event):
+        def wait(self, timeout=None):
+            asked.append(timeout)
+            return False
+
+    monkeypatch.setattr(turns, "_SLICE_SECONDS", 3600.0)
+    with Turn(Turns(1, NeverClear())) as turn:
+        for _ in range(3):
+            turn.pass_on()
+    assert asked == [turns._ASIDE_SECONDS]
+
+
 def test_a_paused_search_leaves_its_place():
     shared = Turns(1)
     paused, other = Control(shared), Control(shared)

@@ -1,7 +1,11 @@
 import param
+import pytest
+from bokeh.document import Document
+from bokeh.server.contexts import BokehSessionContext
+from panel.io.state import set_curdoc
 
 from permviz.views import sight
-from permviz.views.sight import Sighted, prepare, reveal
+from permviz.views.sight import Sighted, connected, prepare, reveal
 
 
 def test_views_come_into_sight_one_stage_a_turn(monkeypatch):
@@ -103,3 +107,26 @@ def test_preparing_waits_while_somebody_acts_and_ends_when_the_views_are_seen(mo
     turns.pop()()
     assert not turns
     assert [one.drawn for one in figures] == [1, 0, 0]
+
+
+class Connections:
+    """A served session, as far as it is asked how many browsers show it."""
+
+    def __init__(self, count):
+        self.connection_count = count
+
+
+@pytest.mark.parametrize(("count", "expected"), [(0, False), (1, True), (2, True)])
+def test_a_page_is_connected_while_a_browser_shows_it(count, expected):
+    page = Document()
+    page._session_context = lambda: context
+    context = BokehSessionContext("one", None, page)
+    context._session = Connections(count)
+    with set_curdoc(page):
+        assert connected() == expected
+
+
+def test_what_is_not_served_is_not_connected():
+    assert not connected()
+    with set_curdoc(Document()):
+        assert not connected()
