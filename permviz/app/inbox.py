@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from permviz.app.quiet import wait_for_quiet
 from permviz.errors import PermvizError
 from permviz.session.threads import give_way
 
@@ -94,14 +95,16 @@ class Inbox:
             text: what it is doing.
             work: the job; it is given what it reports its progress to.
             patient: run patient jobs one by one, and let the system prefer all other threads;
-                once it is stale, a report ends the job.
+                they wait in a report while somebody acts, and it ends them once they are stale.
         """
         ticket = self._current[kind] = next(self._tickets)
         self._messages.append((ticket, Advanced(kind, text, -1.0)))
 
         def report(text: str, fraction: float) -> None:
-            if patient and self._current.get(kind) != ticket:
-                raise _StaleError
+            if patient:
+                wait_for_quiet()
+                if self._current.get(kind) != ticket:
+                    raise _StaleError
             self._messages.append((ticket, Advanced(kind, text, fraction)))
 
         pool = self._patient if patient else self._pool

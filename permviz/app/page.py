@@ -2,8 +2,7 @@
 
 from functools import partial
 from html import escape
-from time import monotonic
-from typing import Any, ClassVar
+from typing import Any
 
 import panel as pn
 import param
@@ -12,6 +11,7 @@ from panel.io.callbacks import PeriodicCallback
 from permviz.app.controls import Controls
 from permviz.app.flow import Opened
 from permviz.app.garbage import collect, put_off
+from permviz.app.quiet import note_act, note_arrival, quiet
 from permviz.app.right_of_way import go_first
 from permviz.app.state import Explorer
 from permviz.app.values import BEST, CHOSEN, TABS, Notice, Task
@@ -26,16 +26,10 @@ from permviz.views.sight import after_a_breath, connected, served
 from permviz.views.summary import SummaryView
 
 TICK_MILLISECONDS = 100
-_QUIET_SECONDS = 0.7
-_ARRIVAL_SECONDS = 2.0
-"""What a browser takes from asking for a page to showing it."""
 
 
 class Page(pn.viewable.Viewer):
     """Controls, summary and tabs of an `Explorer`; in a notebook it stands for itself."""
-
-    _acted: ClassVar[float] = 0.0
-    """When somebody last did something on any page."""
 
     def __init__(self, state: Explorer, **params: Any) -> None:
         super().__init__(**params)
@@ -80,7 +74,7 @@ class Page(pn.viewable.Viewer):
         self._tie_tabs()
         self._starts = False
         self._drawn = Drawn(self._start_clock)
-        state.param.watch(self._note_act, ["layer", "shown", "strategies", "tab", "status"])
+        state.param.watch(lambda _: note_act(), ["layer", "shown", "strategies", "tab", "status"])
         state.param.watch(_notify, "notice")
         standing = pn.bind(_standing, refs.opened, refs.status, refs.tasks)
         self.main = (
@@ -108,7 +102,7 @@ class Page(pn.viewable.Viewer):
         """
         if served():
             self._starts = True
-            Page._acted = monotonic() + _ARRIVAL_SECONDS
+            note_arrival()
             pn.state.onload(self._start_clock)
 
     def _start_clock(self) -> None:
@@ -117,7 +111,7 @@ class Page(pn.viewable.Viewer):
             callback=self._drain, period=TICK_MILLISECONDS, background=True, log=False
         )
         clock.start()
-        self._note_act()
+        note_act()
         if served():
             put_off()
             go_first()
@@ -132,19 +126,12 @@ class Page(pn.viewable.Viewer):
 
     def _ready(self) -> bool:
         """Whether to build what may be looked at later: not for a page that was closed."""
-        return self._quiet() and connected()
-
-    def _quiet(self) -> bool:
-        """Whether nobody has done anything for a while, on any page: one thread draws all."""
-        return monotonic() - Page._acted > _QUIET_SECONDS
-
-    def _note_act(self, *_: object) -> None:
-        Page._acted = monotonic()
+        return quiet() and connected()
 
     def _drain(self) -> None:
         with pn.io.hold():
             self.state.drain()
-        if self._quiet():
+        if quiet():
             collect()
 
     def _tie_tabs(self) -> None:

@@ -2,7 +2,7 @@
 
 import copy
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,6 +25,7 @@ _BATCH = 100
 _STATISTICS_IMAGES = 1000
 
 OnProgress = Callable[[str, float], None]
+OnBatch = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,37 +72,52 @@ class _Measure:
     done: int = field(default=0, init=False)
 
     def __call__(self, label: str, model: nn.Module) -> tuple[float, float]:
-        if self.on_progress is not None:
-            self.on_progress(label, self.done / self.total)
+        def tell() -> None:
+            if self.on_progress is not None:
+                self.on_progress(label, self.done / self.total)
+
+        before = accuracy(model, self.data, tell)
+        fresh = recalibrated(model, self.data, tell)
+        after = accuracy(fresh, self.data, tell)
         self.done += 1
-        return accuracy(model, self.data), accuracy(recalibrated(model, self.data), self.data)
+        return before, after
 
 
-def accuracy(model: nn.Module, data: DigitsData) -> float:
+def accuracy(model: nn.Module, data: DigitsData, on_batch: OnBatch | None = None) -> float:
     """Share of the test digits that a model recognises, in percent.
 
     A copy of the model is run in evaluation mode; the model stays in the mode that it is in.
+
+    Args:
+        model: that recognises digits.
+        data: with the test digits.
+        on_batch: called before each batch.
     """
     judged = _fast(model).eval()
     images = _fitting(judged, as_input(data.test_images))
     with torch_threads(1), torch.inference_mode():
-        logits = torch.cat([judged(part) for part in images.split(_BATCH)])
+        logits = torch.cat([judged(part) for part in _batches(images, on_batch)])
     hits = int((logits.argmax(1).cpu() == as_labels(data.test_labels)).sum())
     return 100.0 * hits / data.test_labels.size
 
 
-def recalibrated(model: nn.Module, data: DigitsData) -> nn.Module:
+def recalibrated(model: nn.Module, data: DigitsData, on_batch: OnBatch | None = None) -> nn.Module:
     """Copy a model with its batch norm statistics taken anew from training images.
 
     No label is used. The copy is in evaluation mode and keeps its momenta; the model stays
     as it is.
+
+    Args:
+        model: that recognises digits.
+        data: with the training images.
+        on_batch: called before each batch.
     """
     fresh = _fast(model)
     images = _fitting(fresh, as_input(data.train_images[:_STATISTICS_IMAGES]))
     # Dropout is active while statistics are taken, so the seed makes them repeatable.
     with torch_threads(1), torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
-        update_bn(images.split(_BATCH), fresh)
+        update_bn(_batches(images, on_batch), fresh)
     return fresh.eval().to(memory_format=torch.contiguous_format)
 
 
@@ -200,6 +216,13 @@ def _mean(label: str, measured: list[tuple[float, float]]) -> AccuracyRow:
         statistics.mean(fresh),
         statistics.stdev(fresh),
     )
+
+
+def _batches(images: Tensor, on_batch: OnBatch | None) -> Iterator[Tensor]:
+    for part in images.split(_BATCH):
+        if on_batch is not None:
+            on_batch()
+        yield part
 
 
 def _fitting(model: nn.Module, images: Tensor) -> Tensor:

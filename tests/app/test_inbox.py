@@ -97,3 +97,18 @@ def test_only_patient_jobs_give_way(inbox):
     inbox.start("a", "", urgency, patient=True)
     lowered = wait_for(inbox, "a")[-1].value
     assert (lowered > usual) == (sys.platform == "linux")
+
+
+def test_only_patient_jobs_wait_while_somebody_acts(inbox, monkeypatch):
+    waited = []
+    monkeypatch.setattr("permviz.app.inbox.wait_for_quiet", lambda: waited.append(1))
+
+    def work(report):
+        report("half", 0.5)
+
+    inbox.start("a", "", work)
+    wait_for(inbox, "a")
+    assert waited == []
+    inbox.start("a", "", work, patient=True)
+    wait_for(inbox, "a")
+    assert waited == [1]
