@@ -74,7 +74,7 @@ class Page(pn.viewable.Viewer):
         self._tie_tabs()
         self._starts = False
         self._drawn = Drawn(self._start_clock)
-        state.param.watch(lambda _: note_act(), ["layer", "shown", "strategies", "tab", "status"])
+        state.param.watch(lambda *_: note_act(), ["layer", "shown", "strategies", "tab", "status"])
         state.param.watch(_notify, "notice")
         standing = pn.bind(_standing, refs.opened, refs.status, refs.tasks)
         self.main = (
