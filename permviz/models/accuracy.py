@@ -77,7 +77,8 @@ class _Measure:
                 self.on_progress(label, self.done / self.total)
 
         before = accuracy(model, self.data, tell)
-        fresh = recalibrated(model, self.data, tell)
+        # Not within recalibrating: its random numbers are the process's, and it must not wait.
+        fresh = recalibrated(model, self.data)
         after = accuracy(fresh, self.data, tell)
         self.done += 1
         return before, after
@@ -101,23 +102,18 @@ def accuracy(model: nn.Module, data: DigitsData, on_batch: OnBatch | None = None
     return 100.0 * hits / data.test_labels.size
 
 
-def recalibrated(model: nn.Module, data: DigitsData, on_batch: OnBatch | None = None) -> nn.Module:
+def recalibrated(model: nn.Module, data: DigitsData) -> nn.Module:
     """Copy a model with its batch norm statistics taken anew from training images.
 
     No label is used. The copy is in evaluation mode and keeps its momenta; the model stays
     as it is.
-
-    Args:
-        model: that recognises digits.
-        data: with the training images.
-        on_batch: called before each batch.
     """
     fresh = _fast(model)
     images = _fitting(fresh, as_input(data.train_images[:_STATISTICS_IMAGES]))
     # Dropout is active while statistics are taken, so the seed makes them repeatable.
     with torch_threads(1), torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
-        update_bn(_batches(images, on_batch), fresh)
+        update_bn(images.split(_BATCH), fresh)
     return fresh.eval().to(memory_format=torch.contiguous_format)
 
 
