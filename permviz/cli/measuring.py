@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +19,7 @@ from permviz.cli.console import progress_bar, remarks, results
 from permviz.errors import PermvizError
 from permviz.kernels import warm
 from permviz.kernels.select import cores, resolved
-from permviz.search.benchmark import Measured
+from permviz.search.benchmark import Measured, OnRun
 
 FORMATS = ("table", "csv", "json")
 INTERRUPTED = 130
@@ -62,17 +62,17 @@ def gathered(rows: Iterator[Measured]) -> tuple[list[Measured], bool]:
 
 
 @contextmanager
-def counting(runs: int) -> Iterator[Callable[[], None]]:
-    """Show progress on stderr; call what it gives after each of so many runs."""
+def counting(runs: int) -> Iterator[OnRun]:
+    """Show progress on stderr; tell what it gives each of so many runs before it starts."""
     with progress_bar(remarks()) as advance:
         advance("Preparing the search kernels", 0.0)
         warm.ensure()
-        done = 0
+        begun = 0
 
-        def count() -> None:
-            nonlocal done
-            done += 1
-            advance("Searching", done / max(runs, 1), f"{done} of {runs} searches")
+        def count(doing: str) -> None:
+            nonlocal begun
+            advance(doing, begun / max(runs, 1), f"{begun} of {runs} done")
+            begun += 1
 
         yield count
 

@@ -20,7 +20,7 @@ from permviz.errors import PermvizError
 from permviz.models.importance import weight_scores
 from permviz.models.sources import load_model
 from permviz.search import curves, experiments, published
-from permviz.search.benchmark import Measured, Setting, Trial, check
+from permviz.search.benchmark import Measured, OnRun, Setting, Trial, check
 from permviz.search.experiments import Experiment, measured
 
 _TABLE_10_BUDGET = 5.0
@@ -73,7 +73,7 @@ def run(request: Request) -> int:
     check(tuple(trial for part in experiment.parts for trial in part.trials), setting)
     with counting(experiment.runs) as count:
         rows, whole = gathered(measured(experiment, setting, count))
-        remark = _least_sparsity(request) if request.name == "table10" and whole else ""
+        remark = _least_sparsity(request, count) if request.name == "table10" and whole else ""
     about = {
         "title": experiment.title,
         "machine": machine(request.device),
@@ -102,12 +102,13 @@ def _table10(budget: float, seeds: int = 1) -> Experiment:
     return experiments.table10(_layer(), budget, seeds)
 
 
-def _least_sparsity(request: Request) -> str:
+def _least_sparsity(request: Request, count: OnRun) -> str:
     """How sparse the layer of Table 10 must be, in words; "" unless `perfect` is asked for."""
     chosen = texts(request.strategies)
     if chosen and "perfect" not in chosen:
         return ""
     seconds = _PATIENCE * request.seconds
+    count("perfect, at one sparsity after another")
     (row,) = curves.figure4(_layer(), ["perfect"], seconds)
     return (
         f"Least sparsity at which perfect loses nothing within {seconds:g} s a search: "
@@ -137,7 +138,8 @@ def _figure3(request: Request) -> None:
         raise PermvizError("Figure 3 follows one strategy; name one with --strategies.")
     check([Trial(strategy, (strategy,), request.seconds)], Setting(device=request.device))
     paper = strategy == published.OSG2.text
-    with counting(1):
+    with counting(1) as count:
+        count(f"{strategy}, 128x64")
         steps = curves.figure3(strategy, None if paper else request.seconds, request.device)
     records: list[Record] = [
         {
@@ -161,8 +163,9 @@ def _figure4(request: Request) -> None:
     check([Trial(text, (text,), request.seconds) for text in strategies], setting)
     with counting(len(strategies)) as count:
         records: list[Record] = []
-        for row in curves.figure4(_layer(), strategies, request.seconds):
-            count()
+        for text in strategies:
+            count(f"{text}, at one sparsity after another")
+            (row,) = curves.figure4(_layer(), [text], request.seconds)
             records.append(
                 {
                     "strategy": row.strategy,

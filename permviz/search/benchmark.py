@@ -19,6 +19,10 @@ _SAME = 1e-6
 """Relative difference of retained scores up to which an optimum counts as found."""
 
 
+OnRun = Callable[[str], None]
+"""Is told what is run next."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """What is tried on some matrices.
@@ -113,7 +117,7 @@ def measure(
     matrices: Matrices,
     setting: Setting,
     optima: Sequence[float] = (),
-    on_run: Callable[[], None] = lambda: None,
+    on_run: OnRun = lambda _doing: None,
 ) -> Measured:
     """Run a trial on every matrix; one that does not take such matrices says why.
 
@@ -122,14 +126,14 @@ def measure(
         matrices: what to run it on.
         setting: pattern and device.
         optima: the largest retained score of each matrix, where that is known.
-        on_run: called after every run.
+        on_run: called before every run.
     """
     runs: list[tuple[float, float, float]] = []
     try:
         _try_out(trial, setting)
         for seed in matrices.seeds:
+            on_run(f"{trial.label}, {matrices.label}")
             runs.append(_run(trial, matrices.draw(seed), seed, setting))
-            on_run()
     except StrategyError as problem:
         return Measured(matrices.label, trial, remark=str(problem))
     retained, efficacies, seconds = (tuple(part) for part in zip(*runs, strict=True))

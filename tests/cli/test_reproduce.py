@@ -10,6 +10,7 @@ import pytest
 
 from permviz.cli import reproduce
 from permviz.search import experiments, published
+from permviz.search.benchmark import Setting
 from permviz.search.matrices import without_smallest
 from permviz.search.minimum_sparsity import minimum_sparsity
 from permviz.search.run import search
@@ -105,6 +106,23 @@ def test_table_3_has_the_paper_s_sizes_and_one_seed():
     by_label = {trial.label: trial.published for trial in experiment.parts[3].trials}
     assert by_label["OSG(2)"].seconds == 0.013
     assert not any("OSG(3)" in trial.label for trial in experiment.parts[-1].trials)
+
+
+def test_table_3_stops_what_would_take_hours_and_says_so():
+    trials = [trial for part in experiments.table3(1.0).parts for trial in part.trials]
+    assert {trial.budget for trial in trials if trial.label.startswith("ours")} == {1.0}
+    assert {trial.budget for trial in trials if not trial.label.startswith("ours")} == {30.0}
+    assert "30 s was stopped" in experiments.table3(1.0).remark
+    longer = experiments.table3(60.0)
+    assert {trial.budget for part in longer.parts for trial in part.trials} == {60.0}
+
+
+def test_every_run_is_named_before_it_starts():
+    told: list[str] = []
+    experiment = experiments.table9(0.01, seeds=2).only(["random", "channel_swap"], 0.01)
+    rows = list(experiments.measured(experiment, Setting(device="cpu"), told.append))
+    assert len(told) == experiment.runs == 2 * len(rows)
+    assert told[0] == told[1] == f"{rows[0].trial.label}, {rows[0].matrices}"
 
 
 def test_the_table_names_machine_and_sources_and_goes_to_a_file(
