@@ -134,7 +134,8 @@ def _complete(nonzero: NDArray[np.bool_], block: Block) -> Steps:
     """
     # Channels with most non-zeros first: they conflict early.
     ranked = np.argsort(-nonzero.sum(axis=1), kind="stable")
-    stripes = yield from _stripes(nonzero[ranked], block)
+    yield None
+    stripes = yield from _stripes(nonzero, ranked, block)
     if stripes is None:
         return None
     if np.unique(stripes).size < block.channels:
@@ -148,12 +149,17 @@ def _complete(nonzero: NDArray[np.bool_], block: Block) -> Steps:
     return "perfect"
 
 
-def _stripes(nonzero: NDArray[np.bool_], block: Block) -> Listing:
-    """All stripes that lose nothing, int32[stripes, m], or None where they are too many."""
+def _stripes(nonzero: NDArray[np.bool_], ranked: Order, block: Block) -> Listing:
+    """All stripes that lose nothing, int32[stripes, m], or None where they are too many.
+
+    Channels go by their place in `ranked`.
+    """
     n, m = block.pattern.n, block.pattern.m
-    bits = _words(nonzero)
+    bits = _words(nonzero)[ranked]
+    yield None
     # With f non-zeros in a row of g stripes, each stripe has to take f - n * (g - 1).
     least = nonzero.sum(axis=0) - n * (block.stripes - 1)
+    yield None
     must = _words(np.array([least > k for k in range(n)]))
     levels = np.zeros((m + 1, n, bits.shape[1]), dtype=np.uint64)
     path = np.zeros(m + 1, dtype=np.int64)
@@ -197,6 +203,5 @@ def _gone(spent: float | None) -> bool:
 
 def _words(rows: NDArray[np.bool_]) -> NDArray[np.uint64]:
     """Rows of flags as sets of bits, 64 a word: uint64[rows, words]."""
-    padded = np.zeros((len(rows), -(-rows.shape[1] // 64) * 64), dtype=bool)
-    padded[:, : rows.shape[1]] = rows
-    return np.packbits(padded, axis=1).view(np.uint64)
+    packed = np.packbits(rows, axis=1)
+    return np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8))).view(np.uint64)
