@@ -1,12 +1,14 @@
 """Compile the kernels ahead of time, where nobody waits for them.
 
-numba holds the interpreter lock while it compiles, which would freeze a served page. A
-process of its own fills numba's cache on disk; after that this process only loads.
+numba holds the interpreter lock while it compiles, which would freeze a served page.
+Processes of their own, one for each part of the kernels, fill numba's cache on disk side
+by side; after that this process only loads.
 """
 
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -24,6 +26,7 @@ from permviz.kernels.protocol import Columns, Rounds, Stripes, Sweeps
 
 _lock = threading.Lock()
 _compiled = threading.Event()
+_PATTERNS = ((2, 4), (1, 4))
 
 
 def ready() -> bool:
@@ -40,41 +43,69 @@ def ensure() -> None:
     with _lock:
         if ready():
             return
-        done = subprocess.run(
-            [sys.executable, "-m", "permviz.kernels.warm"],
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            raise StrategyError(
-                f"The search kernels could not be compiled: {done.stderr.strip()[-300:]}"
-            )
+        compile_all()
         run_once()
+
+
+def compile_all() -> None:
+    """Fill numba's cache on disk, a process for each part of the kernels.
+
+    Raises:
+        StrategyError: the compiler failed.
+    """
+    with ThreadPoolExecutor(len(_PARTS)) as side_by_side:
+        list(side_by_side.map(_compile, _PARTS))
+
+
+def _compile(part: str) -> None:
+    done = subprocess.run(  # noqa: S603 - the parts are named here
+        [sys.executable, "-m", "permviz.kernels.warm", part],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise StrategyError(
+            f"The search kernels could not be compiled: {done.stderr.strip()[-300:]}"
+        )
 
 
 def run_once() -> None:
     """Call every kernel once on tiny inputs, which compiles or loads it."""
-    kernels = NumbaKernels()
-    columns = np.arange(24, dtype=np.float32).reshape(8, 3)
-    # A block's columns are read-only, which is another signature than writable ones.
-    columns.setflags(write=False)
-    order = np.arange(8)
-    pair = np.array([[0, 1]])
-    for n, m in ((2, 4), (1, 4)):
+    for part in _PARTS.values():
+        part()
+    _compiled.set()
+
+
+def _moving_kernels() -> None:
+    """Those that move channels: swaps, assignment and annealing."""
+    kernels, (columns, order) = NumbaKernels(), _tiny()
+    for n, m in _PATTERNS:
         stripes = order.reshape(-1, m)
         kernels.stripe_values(columns, stripes, n)
         values = kernels.slot_values(kernels.floors(columns, stripes, n), columns)
         kernels.swap_round(values, order, m)
-        kernels.group_gains(columns, stripes, pair, n)
         state = np.zeros((1, 1), dtype=np.uint64)
         pattern, orders = NMPattern(n, m), order[None].copy()
         kernels.anneal(columns, orders, pattern, Rounds(2, 1, 1.0, 1), state)
         table = np.zeros((1, *room(*columns.shape)), dtype=np.float32)
         kernels.anneal_table(columns, orders, pattern, Sweeps(1.0, 1, 1, fill=True), state, table)
+
+
+def _listing_kernels() -> None:
+    """Those that list sets of channels: for groups of stripes, bounds and proofs."""
+    columns, order = _tiny()
+    for n, m in _PATTERNS:
+        NumbaKernels().group_gains(columns, order.reshape(-1, m), np.array([[0, 1]]), n)
     _bound_kernels(columns, order.reshape(-1, 4))
     _complete_kernels()
-    _compiled.set()
+
+
+def _tiny() -> tuple[Columns, Stripes]:
+    columns = np.arange(24, dtype=np.float32).reshape(8, 3)
+    # A block's columns are read-only, which is another signature than writable ones.
+    columns.setflags(write=False)
+    return columns, np.arange(8)
 
 
 def _bound_kernels(columns: Columns, stripes: Stripes) -> None:
@@ -104,5 +135,10 @@ def _complete_kernels() -> None:
     compiled_cover.cover(found, one.copy(), sizes, one.copy(), covered, 1)
 
 
+_PARTS = {"moving": _moving_kernels, "listing": _listing_kernels}
+
 if __name__ == "__main__":
-    run_once()
+    for name in sys.argv[1:]:
+        _PARTS[name]()
+    if not sys.argv[1:]:
+        compile_all()
