@@ -19,10 +19,13 @@ from permviz.kernels.protocol import Kernels
 from permviz.search import exact, osg
 from permviz.search.anneal import Anneal
 from permviz.search.assignment import Assignment, seconds
+from permviz.search.channel_swap import SwapClimber
+from permviz.search.escape import climb
 from permviz.search.finish import finished, group_size
 from permviz.search.ledger import StripeLedger
 from permviz.search.perfect import Perfect
 from permviz.search.restarts import restarted
+from permviz.search.room import room
 from permviz.search.strategy import Block, Order, Steps, at_least
 from permviz.search.table_anneal import TableAnneal, swap_seconds, sweep_seconds, tabled
 
@@ -60,6 +63,12 @@ _LASTING = 1000.0
 
 _FEW, _WARM, _HOT = 10.0, 0.1, 0.15
 """Swaps of a channel below which annealing begins warm instead of hot."""
+
+_COLDEST, _COOLER = 0.06, 1.7
+"""Heat at the end, and by which part of the root of the room it is less."""
+
+_ROOMY, _CLIMB = 0.5, 0.05
+"""Room above which an annealing is as hot as ever, and share of the time to find it out."""
 
 _MOST_CHAINS = 8
 
@@ -127,7 +136,8 @@ class Auto:
         # Without a budget the result must not depend on the threads.
         chains = 2 if after is None else min(kernels.threads, _MOST_CHAINS)
         if tabled(block, chains) and _swaps(block, left) >= _least_swaps(block):
-            anneal = _on_table(block, left, chains)
+            order, open_ = yield from _climbed(order, block, rng, kernels)
+            anneal = _on_table(block, left, chains, open_)
             yield from _finished(anneal, order, left, block, rng, kernels)
             return
         if sweeps < _HURRY * block.stripes**2:
@@ -153,14 +163,30 @@ def _least_swaps(block: Block) -> float:
     return _SWAPS * (1.0 + (block.columns.size / _CACHED) ** 2)
 
 
-def _on_table(block: Block, left: float, chains: int) -> TableAnneal:
+def _climbed(
+    order: Order, block: Block, rng: np.random.Generator, kernels: Kernels
+) -> Generator[Order | None, float | None, tuple[Order, float]]:
+    """An order to anneal from, and the room it leaves, which matters where it is little."""
+    left = room(order, block, rng, kernels)
+    if left > _ROOMY:
+        return order, 1.0
+    spent = yield None
+    most = 1.0 if spent is None else spent + (1.0 - spent) * _CLIMB
+    steps = climb(SwapClimber(block, kernels), order)
+    order = yield from _best(_share(steps, most), order, block, kernels)
+    return order, room(order, block, rng, kernels)
+
+
+def _on_table(block: Block, left: float, chains: int, open_: float) -> TableAnneal:
     """Annealing on the table of all swaps for so many seconds of one core."""
     swaps = _swaps(block, left)
+    cooler = min(1.0, _COOLER * open_**0.5)
     return TableAnneal(
         sweeps=max(1, round(left / sweep_seconds(block))),
         chains=chains,
         coolings=max(1, round(swaps / _LASTING)),
-        hot=_HOT if swaps >= _FEW else _WARM,
+        hot=cooler * (_HOT if swaps >= _FEW else _WARM),
+        cold=cooler * _COLDEST,
     )
 
 

@@ -3,11 +3,13 @@ import pytest
 
 from permviz.core.pattern import NMPattern
 from permviz.core.problem import SearchProblem
+from permviz.core.score import retained, row_optimum
 from permviz.kernels.numba_cpu import NumbaKernels
 from permviz.search.anneal import Anneal, deviation
 from permviz.search.assignment import Assignment
 from permviz.search.auto import Auto
 from permviz.search.ledger import StripeLedger
+from permviz.search.room import room
 from permviz.search.run import search
 from permviz.search.runner import Limits, run
 from permviz.search.strategy import Block
@@ -39,6 +41,28 @@ def test_the_heat_is_that_of_most_channels_not_of_a_few_large_ones():
     block = block_of(scores)
     uneven = deviation(block, np.random.default_rng(1), FAST) * block.scale
     assert uneven < 0.1 * even
+
+
+def test_an_order_that_keeps_all_that_rows_keep_leaves_no_room():
+    rng = np.random.default_rng(0)
+    scores = np.tile([9.0, 8.0, 1.0, 2.0], (8, 16)) + rng.random((8, 64))
+    good, bad = np.arange(64), np.arange(64).reshape(-1, 4).T.ravel()
+    block = block_of(scores)
+    assert room(good, block, rng, FAST) < 0.02
+    assert room(bad, block, rng, FAST) == 1
+    assert room(good, block_of(np.ones((8, 64))), rng, FAST) == 1
+
+
+def test_room_is_what_efficacy_leaves_wherever_the_rows_end():
+    scores = np.random.default_rng(0).random((150, 32))
+    scores[scores < 0.6] = 0
+    found = search(scores, "channel_swap")
+    draws = np.random.default_rng(1)
+    orders = [draws.permutation(32) for _ in range(3)]
+    kept = np.mean([retained(scores[:, order], PATTERN) for order in orders])
+    most = row_optimum(scores, PATTERN)
+    left = room(found.permutation.order, block_of(scores), np.random.default_rng(1), FAST)
+    assert left == pytest.approx((most - found.retained) / (most - kept))
 
 
 def test_cold_sweeps_end_at_the_order_that_they_return():
