@@ -131,9 +131,9 @@ def _read_torch(content: bytes, filename: str) -> object:
 
 def _check_archive(content: bytes, filename: str) -> None:
     """Refuse archives that unpack to more than they are; torch.save never compresses."""
-    if not zipfile.is_zipfile(io.BytesIO(content)):
-        return
     try:
+        if not zipfile.is_zipfile(io.BytesIO(content)):
+            return
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as problem:

@@ -136,6 +136,13 @@ def test_every_cut_is_noticed(name: str) -> None:
             read_state(whole[:length], name)
 
 
+def test_an_archive_that_names_another_disk_is_damaged() -> None:
+    whole = bytearray(saved({"a": torch.arange(6.0)}))
+    whole[whole.rindex(b"PK\x06\x07") + 4] = 1
+    with pytest.raises(SourceError, match=r"^w\.pt .*damaged"):
+        read_state(bytes(whole), "w.pt")
+
+
 @settings(deadline=None, max_examples=150)
 @given(st.data(), st.sampled_from(["w.safetensors", "w.pt"]))
 def test_damage_gives_a_sentence_or_tensors(data: st.DataObject, name: str) -> None:
