@@ -1,6 +1,7 @@
 """What has to be set up before a view can be shown, in a notebook or on a served page."""
 
 import builtins
+from importlib import import_module
 
 import panel as pn
 from bokeh.models import ImportedStyleSheet, InlineStyleSheet
@@ -30,6 +31,8 @@ def load() -> None:
         # would refer to a server far away.
         for module in (reactive, theme):
             vars(module)["ImportedStyleSheet"] = _StyleSheet
+        # Only where there is a notebook is there what this imports.
+        import_module("permviz.views.delivery").install()
 
 
 class _StyleSheet:

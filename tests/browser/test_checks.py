@@ -1,7 +1,7 @@
 """The twelve checks of the explorer; those that need no file of their own stand here.
 
 1: test_command. 2 and 3: test_wide_layer. 4 and 10: test_whole_job. 5 to 8: here. 9: here and
-in test_bad_input. 11: test_compare. 12: here, in jupyter_check, and in tests/notebooks. A visit
+in test_bad_input. 11: test_compare. 12: here, in test_jupyter, and in tests/notebooks. A visit
 fails on console errors, page errors, requests that leave the machine, and on errors or
 `_pending_writes` in the server's log.
 """

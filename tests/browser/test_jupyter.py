@@ -1,9 +1,4 @@
-"""A notebook in JupyterLab: what its cells show is alive.
-
-Not collected by itself: with more busy processes than cores the page is sometimes told of
-models that it never got, and the table that takes the place of the empty one stays without
-rows; run it as `pytest tests/browser/jupyter_check.py`.
-"""
+"""A notebook in JupyterLab: what its cells show is alive."""
 
 import contextlib
 import http.client

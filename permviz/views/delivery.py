@@ -1,0 +1,91 @@
+"""What a notebook's cell shows gets every change, in order.
+
+A cell that is shown first becomes models in the browser, which open a line to the kernel,
+and then a picture. Panel sends a change that comes before the line is open a little later,
+after changes that build on it if they come in between; and its browser part drops what
+comes before the picture is there. On a busy machine both leave a cell that differs from
+what the kernel holds, or is empty.
+"""
+
+import threading
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from bokeh.document import Document
+from IPython.display import publish_display_data  # pyright: ignore[reportUnknownVariableType]
+from panel import reactive
+from panel.io import datamodel
+from panel.io import notebook as panel_notebook
+from panel.io.model import diff
+from panel.pane import base, plot
+from panel.widgets import misc
+from pyviz_comms import Comm
+
+SENDERS = (reactive, datamodel, panel_notebook, base, plot, misc)
+"""Where Panel has a name of its own for the function that sends."""
+
+_lock = threading.RLock()
+_waiting: WeakKeyDictionary[Comm, list[Any]] = WeakKeyDictionary()
+
+_KEEP_EARLY_CHANGES = """
+(function mend(tries) {
+  const manager = window.Bokeh?.Models?.get("panel.models.comm_manager.CommManager");
+  if (manager == null) {
+    if (tries > 0) setTimeout(() => mend(tries - 1), 10);
+    return;
+  }
+  const handle = manager.prototype.msg_handler;
+  manager.prototype.msg_handler = function (message) {
+    const shown = () => [this.ns.plot_index, window.Bokeh.index].some(
+      (index) => this.plot_id in index && index[this.plot_id] != null);
+    const drain = () => {
+      if (!shown()) return setTimeout(drain, 20);
+      const early = this._early;
+      this._early = null;
+      for (const one of early) handle.call(this, one);
+    };
+    if (this._early != null) {
+      this._early.push(message);
+    } else if (shown()) {
+      handle.call(this, message);
+    } else {
+      this._early = [message];
+      drain();
+    }
+  };
+})(1000);
+"""
+
+
+def install() -> None:
+    """Deliver the changes of all cells that this kernel shows from now on."""
+    for module in SENDERS:
+        vars(module)["push"] = push
+    publish_display_data({"application/javascript": _KEEP_EARLY_CHANGES})
+
+
+def push(doc: Document, comm: Any, binary: bool = True, msg: Any = None) -> None:  # noqa: FBT001, FBT002 - Panel's signature
+    """Send the changes of a document to its cell, after all that went before."""
+    with _lock:
+        message = diff(doc, binary=binary) if msg is None else msg
+        if message is None:
+            return
+        if comm._comm:  # noqa: SLF001 - how Panel itself sees whether the line is open
+            panel_notebook.send(comm, message)
+            return
+        if comm not in _waiting:
+            _waiting[comm] = []
+            _send_when_open(comm)
+        _waiting[comm].append(message)
+
+
+def _send_when_open(comm: Any) -> None:
+    opened = comm.init
+
+    def init() -> None:
+        with _lock:
+            opened()
+            for message in _waiting.pop(comm, ()):
+                panel_notebook.send(comm, message)
+
+    comm.init = init

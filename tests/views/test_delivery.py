@@ -1,0 +1,92 @@
+"""Changes of a cell reach it in order, whenever its line to the kernel opens."""
+
+import json
+import threading
+
+import pytest
+from bokeh.document import Document
+from bokeh.models import Div
+from panel import reactive
+from pyviz_comms import Comm
+
+from permviz.views import delivery
+
+
+class Line(Comm):
+    """A line that opens when the browser is ready, and remembers what was sent."""
+
+    def __init__(self):
+        super().__init__()
+        self.sent = []
+
+    def init(self, _on_msg=None):
+        self._comm = object()
+
+    def send(self, data=None, _metadata=None, _buffers=()):
+        assert self._comm is not None
+        self.sent.append(data)
+
+    @property
+    def texts(self):
+        """What the sent patches set; each is a header, metadata and content."""
+        return [json.loads(content)["events"][0]["new"] for content in self.sent[2::3]]
+
+
+@pytest.fixture
+def line():
+    return Line()
+
+
+@pytest.fixture
+def show(line):
+    """Change a document and send the change."""
+    document, text = Document(), Div(text="")
+    document.add_root(text)
+    document.hold()
+
+    def change(new):
+        text.text = new
+        delivery.push(document, line)
+
+    return change
+
+
+def test_what_comes_before_the_line_is_open_goes_first(line, show):
+    show("a")
+    show("b")
+    assert line.sent == []
+    line.init()
+    assert line.texts == ["a", "b"]
+    show("c")
+    assert line.texts == ["a", "b", "c"]
+
+
+def test_nothing_overtakes_while_the_line_opens(line, show):
+    numbers = [str(number) for number in range(200)]
+    begun = threading.Event()
+
+    def work():
+        for number in numbers:
+            show(number)
+            begun.set()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    begun.wait()
+    line.init()
+    worker.join()
+    assert line.texts == numbers
+
+
+def test_all_of_panel_sends_so(monkeypatch):
+    published = []
+    monkeypatch.setattr(delivery, "publish_display_data", published.append)
+    old = {module: module.push for module in delivery.SENDERS}
+    try:
+        delivery.install()
+        assert reactive.push is delivery.push
+        assert all(module.push is delivery.push for module in delivery.SENDERS)
+    finally:
+        for module, push in old.items():
+            module.push = push
+    assert "msg_handler" in published[0]["application/javascript"]
