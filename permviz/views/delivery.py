@@ -3,11 +3,15 @@
 A cell that is shown first becomes models in the browser, which open a line to the kernel,
 and then a picture. Panel sends a change that comes before the line is open a little later,
 after changes that build on it if they come in between; and its browser part drops what
-comes before the picture is there. On a busy machine both leave a cell that differs from
-what the kernel holds, or is empty.
+comes before the picture is there. What the browser says is heard in another thread where
+the kernel has subshells, and Panel then drops the changes that are under way in the main
+one. On a busy machine all this leaves a cell that differs from what the kernel holds, or
+is empty.
 """
 
+import asyncio
 import threading
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -18,6 +22,7 @@ from panel.io import datamodel
 from panel.io import notebook as panel_notebook
 from panel.io.model import diff
 from panel.pane import base, plot
+from panel.viewable import MimeRenderMixin
 from panel.widgets import misc
 from pyviz_comms import Comm
 
@@ -58,10 +63,43 @@ _KEEP_EARLY_CHANGES = """
 
 
 def install() -> None:
-    """Deliver the changes of all cells that this kernel shows from now on."""
+    """Deliver the changes of all cells that this kernel shows from now on.
+
+    Called by a cell, so that the loop that runs is the kernel's own; none runs in a terminal.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return
     for module in SENDERS:
         vars(module)["push"] = push
+    # What Panel binds to each line.
+    hear = MimeRenderMixin._on_msg  # noqa: SLF001
+    MimeRenderMixin._on_msg = heard_by(loop, hear)  # noqa: SLF001
     publish_display_data({"application/javascript": _KEEP_EARLY_CHANGES})
+
+
+def heard_by(loop: asyncio.AbstractEventLoop, hear: Any) -> Any:
+    """Let what a browser says be heard by the thread of a loop, in order.
+
+    While a cell runs it waits, as it does in kernels without subshells.
+    """
+    thread = threading.current_thread()
+
+    def heard(view: Any, ref: str, manager: Any, said: Any) -> None:
+        if threading.current_thread() is thread:
+            hear(view, ref, manager, said)
+        else:
+            loop.call_soon_threadsafe(partial(_hear, hear, view, ref, manager, said))
+
+    return heard
+
+
+def _hear(hear: Any, view: Any, ref: str, manager: Any, said: Any) -> None:
+    try:
+        hear(view, ref, manager, said)
+    except Exception as problem:  # noqa: BLE001 - shown below the cell, as Panel does
+        view._on_error(ref, problem)  # noqa: SLF001
 
 
 def push(doc: Document, comm: Any, binary: bool = True, msg: Any = None) -> None:  # noqa: FBT001, FBT002 - Panel's signature

@@ -209,7 +209,8 @@ def visiting(server, browser):
     time_to_hear(server)
     wrong = [fault for one in opened for fault in one.wrong]
     assert wrong == [], wrong
-    assert server.complaints()[told:] == []
+    complaints = server.complaints()[told:]
+    assert complaints == [], complaints
 
 
 def time_to_hear(server):

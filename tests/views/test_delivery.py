@@ -1,5 +1,6 @@
 """Changes of a cell reach it in order, whenever its line to the kernel opens."""
 
+import asyncio
 import json
 import threading
 
@@ -7,6 +8,7 @@ import pytest
 from bokeh.document import Document
 from bokeh.models import Div
 from panel import reactive
+from panel.viewable import MimeRenderMixin
 from pyviz_comms import Comm
 
 from permviz.views import delivery
@@ -78,15 +80,48 @@ def test_nothing_overtakes_while_the_line_opens(line, show):
     assert line.texts == numbers
 
 
-def test_all_of_panel_sends_so(monkeypatch):
+def test_what_is_heard_elsewhere_is_told_to_the_thread_of_the_loop_in_order():
+    told, shown, here = [], [], threading.current_thread()
+
+    def hear(*message):
+        said = message[-1]
+        told.append((threading.current_thread(), said))
+        if said == 3:
+            raise ValueError(said)
+
+    class View:
+        def _on_error(self, ref, problem):
+            shown.append((ref, str(problem)))
+
+    async def cell():
+        heard = delivery.heard_by(asyncio.get_running_loop(), hear)
+        heard(View(), "ref", None, 0)
+        assert told == [(here, 0)]
+        for said in (1, 2, 3, 4):
+            await asyncio.to_thread(heard, View(), "ref", None, said)
+
+    asyncio.run(cell())
+    assert told == [(here, said) for said in range(5)]
+    assert shown == [("ref", "3")]
+
+
+def test_all_of_panel_sends_and_hears_so(monkeypatch):
     published = []
     monkeypatch.setattr(delivery, "publish_display_data", published.append)
-    old = {module: module.push for module in delivery.SENDERS}
-    try:
+    monkeypatch.setattr(MimeRenderMixin, "_on_msg", MimeRenderMixin._on_msg)
+    for module in delivery.SENDERS:
+        monkeypatch.setattr(module, "push", module.push)
+
+    async def cell():
         delivery.install()
-        assert reactive.push is delivery.push
-        assert all(module.push is delivery.push for module in delivery.SENDERS)
-    finally:
-        for module, push in old.items():
-            module.push = push
+
+    asyncio.run(cell())
+    assert reactive.push is delivery.push
+    assert MimeRenderMixin._on_msg.__module__ == delivery.__name__
     assert "msg_handler" in published[0]["application/javascript"]
+
+
+def test_a_terminal_has_nothing_to_deliver_to(monkeypatch):
+    monkeypatch.setattr(delivery, "publish_display_data", None)
+    delivery.install()
+    assert reactive.push is not delivery.push
