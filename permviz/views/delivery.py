@@ -40,14 +40,17 @@ _KEEP_EARLY_CHANGES = """
     return;
   }
   const handle = manager.prototype.msg_handler;
+  if (handle.keepsEarlyChanges) return;  // another notebook on this page
   manager.prototype.msg_handler = function (message) {
     const shown = () => [this.ns.plot_index, window.Bokeh.index].some(
       (index) => this.plot_id in index && index[this.plot_id] != null);
-    const drain = () => {
-      if (!shown()) return setTimeout(drain, 20);
+    const drain = (tries) => {
+      if (!shown() && tries > 0) return setTimeout(() => drain(tries - 1), 20);
       const early = this._early;
       this._early = null;
-      for (const one of early) handle.call(this, one);
+      for (const one of early) {
+        try { handle.call(this, one); } catch (problem) { console.error(problem); }
+      }
     };
     if (this._early != null) {
       this._early.push(message);
@@ -55,9 +58,10 @@ _KEEP_EARLY_CHANGES = """
       handle.call(this, message);
     } else {
       this._early = [message];
-      drain();
+      drain(3000);
     }
   };
+  manager.prototype.msg_handler.keepsEarlyChanges = true;
 })(1000);
 """
 
