@@ -136,8 +136,8 @@ class Auto:
         # Without a budget the result must not depend on the threads.
         chains = 2 if after is None else min(kernels.threads, _MOST_CHAINS)
         if tabled(block, chains) and _swaps(block, left) >= _least_swaps(block):
-            order, open_ = yield from _climbed(order, block, rng, kernels)
-            anneal = _on_table(block, left, chains, open_)
+            order, remaining = yield from _climbed(order, block, rng, kernels)
+            anneal = _on_table(block, left, chains, remaining)
             yield from _finished(anneal, order, left, block, rng, kernels)
             return
         if sweeps < _HURRY * block.stripes**2:
@@ -177,10 +177,10 @@ def _climbed(
     return order, room(order, block, rng, kernels)
 
 
-def _on_table(block: Block, left: float, chains: int, open_: float) -> TableAnneal:
+def _on_table(block: Block, left: float, chains: int, remaining: float) -> TableAnneal:
     """Annealing on the table of all swaps for so many seconds of one core."""
     swaps = _swaps(block, left)
-    cooler = min(1.0, _COOLER * open_**0.5)
+    cooler = min(1.0, _COOLER * remaining**0.5)
     return TableAnneal(
         sweeps=max(1, round(left / sweep_seconds(block))),
         chains=chains,

@@ -7,11 +7,11 @@ heat is measured, and an annealing at that heat never settles.
 
 import numpy as np
 
+from permviz.core.score import row_optimum
 from permviz.kernels.protocol import Kernels
 from permviz.search.ledger import StripeLedger
 from permviz.search.strategy import Block, Order
 
-_ROWS = 64
 _DRAWS = 3
 
 
@@ -19,18 +19,6 @@ def room(order: Order, block: Block, rng: np.random.Generator, kernels: Kernels)
     """Share of what can be gained over random orders that an order leaves, at most 1."""
     ledger = StripeLedger(block, kernels)
     random = [ledger.value(rng.permutation(block.channels)) for _ in range(_DRAWS)]
-    most = _row_optimum(block)
+    most = row_optimum(block.columns.T, block.pattern)
     gap = most - float(np.mean(random))
     return min(1.0, max(0.0, (most - ledger.value(order)) / gap)) if gap > 0 else 1.0
-
-
-def _row_optimum(block: Block) -> float:
-    """What rows would keep by themselves, in units of the block's columns."""
-    kept = block.stripes * block.pattern.n
-    total = 0.0
-    for start in range(0, block.columns.shape[1], _ROWS):
-        # Numpy partitions slowly at a value that many share from below, such as zero.
-        rows = -block.columns[:, start : start + _ROWS].T
-        rows.partition(kept - 1, axis=1)
-        total -= float(rows[:, :kept].sum(dtype=np.float64))
-    return total
