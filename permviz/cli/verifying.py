@@ -35,7 +35,12 @@ def run(directory: Path, model: str | None, state: Path | None, outputs: str = "
                 verify=False,  # the groups of the plan are tried out below
                 on_progress=advance,
             )
-        report = check(directory, loaded.model, graph)
+            report = check(
+                directory,
+                loaded.model,
+                graph,
+                on_progress=lambda doing, part: advance(doing, 0.5 + 0.5 * part),
+            )
     output = results()
     for sentence in report.checks:
         output.print(f"✓ {sentence}", soft_wrap=True)

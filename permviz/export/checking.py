@@ -29,7 +29,7 @@ from permviz.export.replace import recover
 from permviz.export.report import ExportReport, read_report
 from permviz.graph.apply import apply
 from permviz.graph.types import ChannelGraph
-from permviz.graph.verify import GroupError, VerifyReport, verify
+from permviz.graph.verify import GroupError, Progress, VerifyReport, verify
 from permviz.models.sparsify import plain, sparsify
 
 
@@ -72,7 +72,11 @@ class Contents:
 
 
 def check(
-    directory: Path | str, model: nn.Module | None = None, example_inputs: object = None
+    directory: Path | str,
+    model: nn.Module | None = None,
+    example_inputs: object = None,
+    *,
+    on_progress: Progress | None = None,
 ) -> CheckReport:
     """Prove that an export is whole and consistent, and is this model's if one is given.
 
@@ -81,6 +85,7 @@ def check(
         model: the model that was exported, not permuted and not pruned.
         example_inputs: for comparing outputs: tensor, tuple (positional) or dict (keyword);
             or the plan's `ChannelGraph`, with which each group is compared alone as well.
+        on_progress: called with what is being done and the fraction done, 0 to 1.
 
     Raises:
         ExportError: a file is missing, corrupt, or was changed after it was written.
@@ -93,7 +98,7 @@ def check(
     checks = check_contents(source, contents)
     verification = None
     if model is not None:
-        verification = _check_model(contents, model, example_inputs)
+        verification = _check_model(contents, model, example_inputs, on_progress)
         checks += _model_checks(verification)
     return CheckReport(
         directory=source,
@@ -227,7 +232,7 @@ def _check_stamps(source: Path, report: ExportReport) -> None:
 
 
 def _check_model(
-    contents: Contents, model: nn.Module, example_inputs: object
+    contents: Contents, model: nn.Module, example_inputs: object, on_progress: Progress | None
 ) -> VerifyReport | None:
     permuted = apply(model, contents.plan)
     plan, importance = contents.plan, contents.report.importance
@@ -236,11 +241,15 @@ def _check_model(
     demand_equal(expected, contents.tensors)
     if example_inputs is None:
         return None
-    return demand_verified(compared(model, permuted, example_inputs, plan))
+    return demand_verified(compared(model, permuted, example_inputs, plan, on_progress))
 
 
 def compared(
-    model: nn.Module, permuted: nn.Module, example_inputs: object, plan: PermutationPlan
+    model: nn.Module,
+    permuted: nn.Module,
+    example_inputs: object,
+    plan: PermutationPlan,
+    on_progress: Progress | None = None,
 ) -> VerifyReport:
     """Compare the outputs, by channel group too if a `ChannelGraph` says how to call the model.
 
@@ -249,7 +258,8 @@ def compared(
         CaptureError: the example inputs are nothing that a model can be called with.
     """
     known = isinstance(example_inputs, ChannelGraph)
-    return verify(model, permuted, example_inputs, plan=plan if known else None)
+    named = plan if known else None
+    return verify(model, permuted, example_inputs, plan=named, on_progress=on_progress)
 
 
 def demand_equal(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:

@@ -1,6 +1,6 @@
 """What permuting single channel groups changes, each by itself."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from permviz.core.permutation import Permutation
@@ -12,6 +12,7 @@ from permviz.graph.verify_report import GroupError
 
 # A run in each precision for every group of a model with hundreds would take minutes.
 RUNS = 32
+Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,18 @@ class Moved:
     control: float | None = None
 
 
-def alone(reference: Reference, groups: Sequence[Moved]) -> tuple[GroupError, ...]:
-    """Permute every group by itself, or a few at a time if there are more than `RUNS`."""
-    return tuple(error for part in _parts(groups) for error in _errors(reference, part))
+def alone(
+    reference: Reference, groups: Sequence[Moved], on_progress: Progress
+) -> tuple[GroupError, ...]:
+    """Permute every group by itself, or a few at a time if there are more than `RUNS`.
+
+    `on_progress` is called with the share done, 0 to 1.
+    """
+    errors: list[GroupError] = []
+    for part in _parts(groups):
+        on_progress(len(errors) / len(groups))
+        errors += _errors(reference, part)
+    return tuple(errors)
 
 
 def control(reference: Reference, groups: Sequence[Moved]) -> float:

@@ -1,6 +1,6 @@
 """Trying every group out on the model itself, and setting aside those that do not hold."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -9,7 +9,7 @@ from torch import nn
 from permviz.core.permutation import Permutation
 from permviz.core.plan import TensorMove
 from permviz.errors import VerificationError
-from permviz.graph.alone import Moved, alone, control
+from permviz.graph.alone import Moved, Progress, alone, control
 from permviz.graph.apply import occurrence_moves
 from permviz.graph.calling import Inputs
 from permviz.graph.labels import Cause
@@ -18,7 +18,6 @@ from permviz.graph.reference import Reference, replaced
 from permviz.graph.types import ChannelGroup, Occurrence
 from permviz.graph.verify_report import GroupError, SetAside, VerifyReport
 
-Progress = Callable[[float], None]
 # A wrong group may survive one order by accident, such as one that keeps its pairs.
 ROUNDS = 2
 VACUOUS = Cause("The check is vacuous: wrongly permuted channels do not change the output.")
@@ -66,14 +65,14 @@ def tried(
     failed = trial.failing(groups)
     controls: dict[str, float] = {}
     for done, group in enumerate(groups):
-        on_progress(done / len(groups))
+        on_progress(done / len(groups) / 2)
         if group.name in failed:
             continue
         controls[group.name] = trial.control(group)
         if controls[group.name] <= trial.reference.visible:
             failed[group.name] = VACUOUS
     held = [group for group in groups if group.name not in failed]
-    by_group = trial.alone(held, controls, failed)
+    by_group = trial.alone(held, controls, failed, lambda part: on_progress((1 + part) / 2))
     held = [group for group in held if group.name not in failed]
     if not held:
         return Outcome(failed, None, controls)
@@ -108,10 +107,11 @@ class _Trial:
         groups: Sequence[ChannelGroup],
         controls: Mapping[str, float],
         failed: dict[str, Cause],
+        on_progress: Progress,
     ) -> tuple[GroupError, ...]:
         """Errors of each group by itself; those that do not hold join the failed ones."""
         listed = [Moved(g, self.rounds[0][g.name], controls[g.name]) for g in groups]
-        found = alone(self.reference, listed)
+        found = alone(self.reference, listed, on_progress)
         for item in found:
             if not self._holds(item):
                 error = max(item.native_error, item.float64_error)

@@ -1,5 +1,7 @@
 """The proof: a permuted model computes what the original computes, and a wrong one does not."""
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
@@ -18,8 +20,10 @@ from permviz.graph.wrappers import bare, in_double
 
 __all__ = ["GroupError", "OutputError", "VerifyReport", "verify"]
 
+Progress = Callable[[str, float], None]
 
-def verify(
+
+def verify(  # noqa: PLR0913 - each argument is one choice of the user's, none needs another
     model: nn.Module,
     permuted: nn.Module,
     example_inputs: object,
@@ -27,6 +31,7 @@ def verify(
     forward: Forward | None = None,
     outputs: Choice = None,
     plan: PermutationPlan | None = None,
+    on_progress: Progress | None = None,
 ) -> VerifyReport:
     """Compare a permuted model with its original; neither is changed.
 
@@ -44,12 +49,15 @@ def verify(
         outputs: which outputs count: names, places, or a function of the whole output.
         plan: that the model was permuted by; with a `ChannelGraph` as `example_inputs`, the
             report tells the errors by group.
+        on_progress: called with what is being done and the fraction done, 0 to 1.
 
     Raises:
         VerificationError: one of the two cannot be run, they have different tensors, or the
             plan is given without a graph or with another one.
         CaptureError: the example inputs are nothing that a model can be called with.
     """
+    tell = on_progress or _silent
+    tell("Verifying", 0.0)
     model, permuted = bare(model), bare(permuted)
     graph = example_inputs if isinstance(example_inputs, ChannelGraph) else None
     given = example_inputs if graph is None else graph.example_inputs
@@ -63,7 +71,7 @@ def verify(
         run(native, reference.native_inputs).tensors,
         found.tensors,
         relative_error(reference.wide_outputs.tensors, wrong.tensors),
-        alone(reference, groups),
+        alone(reference, groups, lambda part: tell("Verifying by group", 0.1 + 0.9 * part)),
     )
 
 
@@ -106,3 +114,7 @@ def _wrong_moves(model: nn.Module, permuted: nn.Module) -> list[TensorMove]:
 
 def _rolled(size: int) -> Permutation:
     return Permutation(torch.arange(size).roll(1).numpy())
+
+
+def _silent(_doing: str, _fraction: float) -> None:
+    pass

@@ -11,6 +11,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from textwrap import shorten
 
 import safetensors.torch
 import torch
@@ -153,8 +154,9 @@ def _damaged(filename: str, problem: Exception) -> SourceError:
 
 
 def _first_line(problem: Exception) -> str:
-    text = str(problem).strip().split("\n", maxsplit=1)[0].rstrip(".")
-    return f"{type(problem).__name__}: {text[:120]}" if text else type(problem).__name__
+    sentence = str(problem).strip().split("\n", maxsplit=1)[0].split(". ")[0].rstrip(".")
+    text = shorten(sentence, 120, placeholder=" ...")
+    return f"{type(problem).__name__}: {text}" if text else type(problem).__name__
 
 
 def _unwrapped(loaded: object) -> object:

@@ -300,3 +300,18 @@ def test_with_the_graph_each_group_is_compared_alone(
     checked = check(tmp_path / "out", model, graph)
     assert {group.name for group in checked.verification.by_group} == moved
     assert sum(sentence.startswith("Group ") for sentence in checked.checks) == len(moved)
+
+
+def test_comparing_tells_how_far_it_is(
+    model: nn.Module, inputs: tuple[Tensor], tmp_path: Path
+) -> None:
+    graph = pv.analyze(model, inputs)
+    plan = pv.plan(graph, "random(count=2)")
+    pv.export(model, plan, tmp_path / "out")
+    told: list[tuple[str, float]] = []
+    check(tmp_path / "out", model, graph, on_progress=lambda *step: told.append(step))
+    shares = [share for _, share in told]
+    assert [doing for doing, _ in told[:2]] == ["Verifying", "Verifying by group"]
+    assert shares == sorted(shares)
+    assert len(set(shares)) == len(told) > 2
+    assert shares[-1] < 1
