@@ -7,10 +7,12 @@ from torch import nn
 from permviz.errors import CaptureError
 from permviz.graph.calling import Forward, Inputs
 from permviz.graph.capture import capture, has_memory, named_tensors, without_memory
-from permviz.graph.components import solve
+from permviz.graph.components import Components, solve
 from permviz.graph.fingerprint import fingerprint
-from permviz.graph.groups import gather
+from permviz.graph.groups import Grouping, gather
+from permviz.graph.heads import told_apart
 from permviz.graph.layers import frozen_axes, layers
+from permviz.graph.ledger import Ledger
 from permviz.graph.propagate import propagate
 from permviz.graph.repeatable import demand_repeatable
 from permviz.graph.selection import Choice
@@ -62,8 +64,7 @@ def analyze(
     tell("Capturing the forward pass", 0.0)
     program = capture(model, inputs)
     ledger = propagate(program, lambda part: tell("Following the channels", 0.4 + 0.1 * part))
-    components = solve(ledger)
-    grouping = gather(ledger, components)
+    ledger, components, grouping = _grouped(ledger)
     unverified = _unverified(model, verify=verify)
     outcome = Outcome({})
     if not unverified:
@@ -88,6 +89,17 @@ def analyze(
         controls=outcome.controls,
         unverified=unverified,
     )
+
+
+def _grouped(collected: Ledger) -> tuple[Ledger, Components, Grouping]:
+    """Solve what was collected, once more where heads are told apart."""
+    components = solve(collected)
+    grouping = gather(collected, components)
+    ledger = told_apart(collected, components, grouping)
+    if ledger is collected:
+        return collected, components, grouping
+    components = solve(ledger)
+    return ledger, components, gather(ledger, components)
 
 
 def _unverified(model: nn.Module, *, verify: bool) -> str:

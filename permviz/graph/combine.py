@@ -76,9 +76,7 @@ def contract(call: Call, value: Value, axis: int, weight: Value, weight_axis: in
 
 def mark(call: Call, facet: Labels, apart: Iterable[int] = ()) -> None:
     """Say that the operation reads these channels, apart along the axes given."""
-    every = positions(facet.shape)
-    coordinates = [coordinate(facet.shape, axis) for axis in sorted(apart)]
-    call.ledger.relate([Column(facet, every.reshape(-1))], coordinates)
+    call.ledger.relate([spread(facet, facet.shape)], _coordinates(facet.shape, apart))
 
 
 def align(value: Value, ndim: int) -> Value:
@@ -127,9 +125,12 @@ def _combine_cluster(
     axes: frozenset[int],
     sizes: Shape,
 ) -> list[Labels]:
-    kinds = {frozenset(tracked_axes(facet)) for facet in members}
+    every = {frozenset(tracked_axes(facet)) for facet in members}
+    kinds = [kind for kind in every if not any(kind < other for other in every)]
     shared = frozenset(a for a in axes if sum(a in kind for kind in kinds) > 1)
     own = [kind for kind in kinds if kind - shared]
+    if len(kinds) == 1:
+        return [_over_parts(call, operands, members, axes, sizes)]
     if len(own) < 2:
         return [_together(call, operands, members, axes, frozenset(), sizes)]
     for facet in members:
@@ -139,13 +140,55 @@ def _combine_cluster(
         _together(
             call,
             operands,
-            [f for f in members if kind == frozenset(tracked_axes(f))],
+            [
+                f
+                for f in members
+                if kind.issuperset(tracked_axes(f)) and not shared.issuperset(tracked_axes(f))
+            ],
             kind,
             shared,
             sizes,
         )
         for kind in sorted(own, key=sorted)
     ]
+
+
+def _over_parts(
+    call: Call,
+    operands: Sequence[Value],
+    members: Sequence[Labels],
+    axes: frozenset[int],
+    sizes: Shape,
+) -> Labels:
+    """Tie what has labels on all the axes, and to it what has them on some.
+
+    A scale for each head meets all channels of the head. Either they are one channel with
+    it, or the heads stay where they are and the channels move inside them. Heads are laid
+    out before their channels.
+    """
+    whole = [facet for facet in members if axes == frozenset(tracked_axes(facet))]
+    out = _together(call, operands, whole, axes, frozenset(), sizes)
+    fixed = _ordered(operands, axes)
+    for facet in members:
+        read = frozenset(tracked_axes(facet))
+        if read == axes:
+            continue
+        tied = [spread(facet, out.shape), spread(out, out.shape)]
+        apart = [
+            ([spread(out, out.shape)], _coordinates(out.shape, fixed | read)),
+            ([spread(facet, facet.shape)], _coordinates(facet.shape, read)),
+        ]
+        heads = max(read) < max(axes - read)
+        call.ledger.relate(tied, _coordinates(out.shape, fixed), apart if heads else ())
+    return out
+
+
+def _ordered(operands: Sequence[Value], axes: frozenset[int]) -> frozenset[int]:
+    return frozenset(a for a in axes if any(value.ordered(a) for value in operands))
+
+
+def _coordinates(shape: Sequence[int], axes: Iterable[int]) -> list[Labels]:
+    return [coordinate(shape, axis) for axis in sorted(axes)]
 
 
 def _together(
@@ -161,9 +204,8 @@ def _together(
     out = next((facet for facet in members if facet.shape == span), None)
     if out is None:
         out = np.broadcast_to(members[0], span).copy()
-    fixed = [a for a in sorted(axes) if a in pinned or any(v.ordered(a) for v in operands)]
     columns = [spread(facet, span) for facet in (*members, out)]
-    call.ledger.relate(columns, [coordinate(span, axis) for axis in fixed])
+    call.ledger.relate(columns, _coordinates(span, (pinned & axes) | _ordered(operands, axes)))
     return out
 
 

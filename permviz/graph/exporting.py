@@ -21,8 +21,15 @@ def exported(
     module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> torch.export.ExportedProgram:
     """Capture a module, operations whole; whatever goes wrong is raised and nothing printed."""
-    with _EXPORTING, _quiet(), _plain_masks():
+    with one_at_a_time(), _plain_masks():
         return torch.export.export(module, args, dict(kwargs), strict=False)
+
+
+@contextmanager
+def one_at_a_time() -> Generator[None]:
+    """Keep other captures out of the block, and what torch tells the terminal in it."""
+    with _EXPORTING, _quiet():
+        yield
 
 
 @contextmanager

@@ -60,6 +60,9 @@ class Column:
         return self.labels.reshape(-1)[self.index]
 
 
+Statement = tuple[Sequence[Column], Sequence[Labels]]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Relation:
     """One statement of a rule, row by row.
@@ -68,11 +71,13 @@ class Relation:
         salt: number of the statement; equal only within one statement.
         columns: the elements that belong together.
         coordinates: int64[rows] each; where they differ, channels may not trade places.
+        instead: what may be said in its place, without tying anything.
     """
 
     salt: int
     columns: tuple[Column, ...]
     coordinates: tuple[Labels, ...] = ()
+    instead: tuple[Statement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,7 @@ class Ledger:
         tables: tensors that are read by number, as an embedding is.
         shapes: of all labelled tensors.
         atoms: number of atoms so far.
+        still: ranges of atoms that hold no parameter's channel: the first, and behind the last.
     """
 
     axes: list[AxisAtoms] = field(default_factory=list)
@@ -125,6 +131,7 @@ class Ledger:
     tables: set[str] = field(default_factory=set)
     shapes: dict[str, Shape] = field(default_factory=dict)
     atoms: int = 0
+    still: list[tuple[int, int]] = field(default_factory=list)
 
     def add_axis(self, tensor: str, shape: Shape, axis: int, windows: int = 1) -> Labels:
         """Make the atoms of an axis: int64[windows, size]."""
@@ -137,7 +144,15 @@ class Ledger:
         """Make atoms of positions that hold no parameter's channel and stay: int64[count]."""
         made = self._take(count)
         self.freeze(made, cause)
+        self.still.append((self.atoms - count, self.atoms))
         return made
+
+    def stays(self, labels: Labels) -> bool:
+        """Whether none of these is a parameter's channel, so that they name mere places."""
+        within = np.zeros(labels.shape, dtype=bool)
+        for start, stop in self.still:
+            within |= (start <= labels) & (labels < stop)
+        return bool(within.all())
 
     def freeze(self, labels: Labels, cause: Cause) -> None:
         """Keep these channels where they are."""
@@ -169,11 +184,17 @@ class Ledger:
                 )
             )
 
-    def relate(self, columns: Sequence[Column], coordinates: Sequence[Labels] = ()) -> None:
+    def relate(
+        self,
+        columns: Sequence[Column],
+        coordinates: Sequence[Labels] = (),
+        instead: Sequence[Statement] = (),
+    ) -> None:
         """Add a relation; nothing is added for no rows."""
         if columns and columns[0].index.size:
             salt = len(self.relations)
-            self.relations.append(Relation(salt, tuple(columns), tuple(coordinates)))
+            made = Relation(salt, tuple(columns), tuple(coordinates), tuple(instead))
+            self.relations.append(made)
 
     def _take(self, count: int) -> Labels:
         start = self.atoms

@@ -6,7 +6,7 @@ is unknown. The same holds for what it may have written into.
 """
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import prod
@@ -17,6 +17,7 @@ from torch import Tensor, fx
 
 from permviz.graph import nodes
 from permviz.graph.capture import Program
+from permviz.graph.composite import definition
 from permviz.graph.constants import VARYING, folded, known
 from permviz.graph.labels import Cause, Value, opaque
 from permviz.graph.ledger import Call, Ledger
@@ -24,6 +25,7 @@ from permviz.graph.memory import Memory
 from permviz.graph.nested import leaves, mapped, members
 from permviz.graph.parameters import Kernels, parameter, static_nodes
 from permviz.graph.rules import UnsupportedError, find_rule
+from permviz.graph.writes import carried
 
 INPUT = Cause("Bound to the model input, whose order is given.")
 OUTPUT = Cause("Bound to the model output, whose order must stay.")
@@ -109,9 +111,21 @@ class _Walk:
 
     def _followed(self, node: fx.Node, call: Call) -> Any:
         try:
+            if find_rule(call.op, call.overload) is None:
+                return _fitting(node, self._defined(node))
             return _fitting(node, _ruled(node, call))
         except (UnsupportedError, LookupError, ValueError) as problem:
             return self._refuse(node, call, problem)
+
+    def _defined(self, node: fx.Node) -> Any:
+        """Follow an operation without a rule through torch's own definition of it."""
+        inside = definition(node)
+        if inside is None:
+            raise UnsupportedError
+        if node in self.static:
+            self.static |= frozenset(inside.nodes)
+        results = self._inside(node, inside, node.all_input_nodes)
+        return results if members(node.meta.get("val")) is not None else results[0]
 
     def _item(self, node: fx.Node) -> Any:
         parts, place = members(self.results[node.all_input_nodes[0]]), node.args[1]
@@ -124,7 +138,11 @@ class _Walk:
         """Walk through a graph inside the graph, such as a region without autocast."""
         place = next(at for at, item in enumerate(node.args) if self._is_graph(item))
         inside: fx.Graph = self.results[node.args[place]].graph  # pyright: ignore[reportArgumentType] - a node, as just checked
-        outer = iter(node.args[place + 1 :])
+        return self._inside(node, inside, node.args[place + 1 :])
+
+    def _inside(self, node: fx.Node, inside: fx.Graph, given_args: Sequence[object]) -> list[Any]:
+        """Walk through a graph that the node calls with these arguments."""
+        outer = iter(given_args)
         results: list[fx.Node] = []
         for inner in inside.nodes:
             if inner.op == "placeholder":
@@ -156,9 +174,40 @@ class _Walk:
                 continue
             if _same_labels(before, result):
                 self._change(target, cause)
-            else:
+            elif not self._carry(node, target, call, result):
                 self._freeze(result, cause)
                 self._spoil(target, cause)
+
+    def _carry(self, node: fx.Node, target: fx.Node, call: Call, result: Any) -> bool:
+        """Give new labels to what was written and to all that it is a part of, if possible.
+
+        It is not if something else that may share the memory is read later on.
+        """
+        held = {target: result}
+        roots = self.memory.roots
+        if not isinstance(result, Value) or roots[target].op == "placeholder":
+            return False
+        while self._awaited(target, held, node):
+            whole = next(iter(target.all_input_nodes), target)
+            before = self.results.get(whole)
+            if whole in held or roots[whole] is not roots[target] or not isinstance(before, Value):
+                return False
+            written = carried(call, target, held[target], before)
+            if written is None:
+                return False
+            held[whole] = written
+            target = whole
+        self.results.update(held)
+        return True
+
+    def _awaited(self, target: fx.Node, held: Container[fx.Node], writer: fx.Node) -> bool:
+        """Whether anything else that may share the memory is read after the writing node."""
+        return any(
+            user is not writer and user not in self.results
+            for other in self.memory.sharing(target)
+            if other is not writer and other not in held
+            for user in other.users
+        )
 
     def _change(self, target: fx.Node, cause: Cause) -> None:
         """Forget what a write that keeps all labels changes: contents, and what is uniform.

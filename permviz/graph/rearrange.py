@@ -21,11 +21,15 @@ from permviz.graph.labels import (
 )
 from permviz.graph.ledger import Call, Column
 
+Block = tuple[tuple[int, ...], tuple[int, ...]]
+
 
 def take(call: Call, value: Value, axis: int, index: Sequence[int]) -> Value:
     """Pick indices along an axis, in this order: slice, select, flip, roll, repeat."""
     picked = np.asarray(index, dtype=np.int64)
-    facets = tuple(_take_facet(call, facet, axis, picked) for facet in value.facets)
+    every = [_take_facet(call, facet, axis, picked) for facet in value.facets]
+    # Of channels joined with padding, the padding alone may be left.
+    facets = tuple(facet for facet in every if not call.ledger.stays(facet))
     sizes = (*value.shape[:axis], picked.size, *value.shape[axis + 1 :])
     part = bool((np.diff(picked) > 0).all())
     taken = Value(sizes, facets, value.uniform, value.cause)
@@ -99,13 +103,13 @@ def _relate(call: Call, before: Labels, index: Labels, after: Labels) -> None:
     call.ledger.relate(columns)
 
 
-def _blocks(source: Shape, target: Shape) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+def _blocks(source: Shape, target: Shape) -> list[Block]:
     """Match the axes of two shapes in the smallest blocks of equal size; size 1 is ignored."""
     ours = [axis for axis, size in enumerate(source) if size != 1]
     theirs = [axis for axis, size in enumerate(target) if size != 1]
     ends_ours = np.cumprod([source[axis] for axis in ours], dtype=np.int64)
     ends_theirs = np.cumprod([target[axis] for axis in theirs], dtype=np.int64)
-    blocks: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
+    blocks: list[Block] = []
     start = [0, 0]
     for end in sorted({*ends_ours.tolist()} & {*ends_theirs.tolist()}):
         stop = [ends.tolist().index(end) + 1 for ends in (ends_ours, ends_theirs)]
@@ -116,12 +120,30 @@ def _blocks(source: Shape, target: Shape) -> list[tuple[tuple[int, ...], tuple[i
 
 def _laid_out(call: Call, value: Value, shape: Shape) -> Value:
     blocks = _blocks(value.shape, shape)
-    facets = tuple(_view_facet(call, facet, value, shape, blocks) for facet in value.facets)
+    kept = [facet for facet in value.facets if not _overlaid(call, facet, value, blocks)]
+    facets = tuple(_view_facet(call, facet, value, shape, blocks) for facet in kept)
     uniform = [True] * len(shape)
     for source, target in blocks:
         for axis in target:
             uniform[axis] = all(value.uniform[place] for place in source)
     return Value(shape, facets, tuple(uniform), value.cause)
+
+
+def _overlaid(call: Call, facet: Labels, value: Value, blocks: Sequence[Block]) -> bool:
+    """Keep in its order what merges with channels that are laid out inside of it.
+
+    On one axis, channels of both would be tied: all of one with all of the other.
+    """
+    own = frozenset(tracked_axes(facet))
+    for source, target in blocks:
+        inside = own.intersection(source)
+        others = [frozenset(tracked_axes(other)).intersection(source) for other in value.facets]
+        if len(target) < len(source) and any(
+            inside and other and max(inside) < min(other) for other in others
+        ):
+            mark(call, facet, own)
+            return True
+    return False
 
 
 def _split(source: Shape, target: Shape) -> Shape:
@@ -146,7 +168,7 @@ def _view_facet(
     facet: Labels,
     value: Value,
     shape: Shape,
-    blocks: Sequence[tuple[tuple[int, ...], tuple[int, ...]]],
+    blocks: Sequence[Block],
 ) -> Labels:
     full, laid = [1] * facet.ndim, [1] * len(shape)
     for source, target in blocks:

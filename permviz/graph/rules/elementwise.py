@@ -10,7 +10,7 @@ UNARY = (
     "mish softplus softshrink hardshrink threshold log_sigmoid abs neg exp "
     "expm1 log log1p log2 log10 sqrt rsqrt square reciprocal sin cos erf sign floor ceil round "
     "trunc frac clamp clamp_min clamp_max clip logical_not isnan isinf isfinite nan_to_num "
-    "erfc exp2 tan atan sinh cosh asinh sinc"
+    "erfc exp2 tan atan sinh cosh asinh sinc lgamma digamma i0 deg2rad rad2deg negative absolute"
 )
 # Of numbers in a range, of bits, or the same for many numbers.
 NARROW = (
@@ -22,7 +22,7 @@ BINARY = (
     "max.other min.other eq ne lt le gt ge logical_and logical_or logical_xor bitwise_and "
     "bitwise_or bitwise_xor __and__ __or__ __xor__ where.self where.ScalarOther where.ScalarSelf "
     "where.Scalar lerp addcmul addcdiv masked_fill logaddexp logaddexp2 copysign hypot xlogy "
-    "float_power heaviside fake_quantize_per_tensor_affine.tensor_qparams"
+    "float_power heaviside multiply subtract divide fake_quantize_per_tensor_affine.tensor_qparams"
 )
 
 

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from permviz.graph.combine import combine, mark
+from permviz.graph.combine import align, combine, mark
 from permviz.graph.labels import Value, tracked_axes
 from permviz.graph.ledger import Call
-from permviz.graph.rules.registry import UnsupportedError, rule
+from permviz.graph.rules.registry import rule
 
 
 @rule("zero", "fill")
@@ -19,11 +19,13 @@ def fill(call: Call) -> Value:
 
 @rule("copy")
 def copy(call: Call) -> Value:
-    """What is written belongs to the channels that it is written over."""
-    value = call.value("self")
-    written = combine(call, [value, call.value("src")], value.shape)
-    if [tracked_axes(facet) for facet in written.facets] != [
-        tracked_axes(facet) for facet in value.facets
-    ]:
-        raise UnsupportedError(f"{call.op} brings labels that the memory does not have")
+    """What is written belongs to the channels that it is written over, if there are any."""
+    value, source = call.value("self"), align(call.value("src"), call.value("self").ndim)
+    if not value.facets or not source.facets or _axes(value) != _axes(source):
+        return combine(call, [source], value.shape)
+    written = combine(call, [value, source], value.shape)
     return Value(value.shape, value.facets, written.uniform, written.cause)
+
+
+def _axes(value: Value) -> set[tuple[int, ...]]:
+    return {tracked_axes(facet) for facet in value.facets}
