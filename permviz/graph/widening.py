@@ -40,6 +40,8 @@ class KeptWide(TorchDispatchMode):
         if _narrow(named.get("dtype")):
             self.casts += any(_is_wide(tensor) for tensor in given)
             named["dtype"] = _widened(named["dtype"])
+        elif not given and _from_numbers(func, args, named):
+            named["dtype"] = torch.float64  # narrower ones may not hold the number
         if any(_is_wide(tensor) for tensor in given) and not _writes(func):
             args, named = mapped((args, named), Tensor, _wide)
         result = _WIDE.get(func, func)(*args, **named)
@@ -72,6 +74,12 @@ _WIDE: Mapping[object, Callable[..., Any]] = {
 
 def _writes(func: Any) -> bool:
     return bool(func._schema.is_mutable)  # noqa: SLF001 # torch documents no other way
+
+
+def _from_numbers(func: Any, args: object, named: Mapping[str, Any]) -> bool:
+    """Whether an operation makes a tensor of the default type from numbers that are floats."""
+    takes = any(item.name == "dtype" for item in func._schema.arguments)  # noqa: SLF001 # the same
+    return takes and named.get("dtype") is None and any(leaves((args, named), float))
 
 
 def _narrow(dtype: object) -> bool:

@@ -93,6 +93,19 @@ def test_a_wrong_permutation_is_still_caught_behind_casts(lively: Lively) -> Non
     assert report.float64_error > 1e-3
 
 
+def test_the_least_number_of_a_type_is_made_in_that_type(lively: Lively) -> None:
+    class Masked(Language):
+        def forward(self, words: Tensor) -> Answer:
+            x = self.down(torch.relu(self.up(self.words(words))))
+            least = torch.full((), torch.finfo(x.dtype).min)
+            return Answer(self.head(torch.maximum(x, least)))
+
+    graph = analyze(lively(Masked()), WORDS)
+    assert names(graph) == ["up", "down", "head"]
+    assert graph.verification is not None
+    assert graph.verification.ok
+
+
 def test_narrow_constants_and_new_tensors_do_not_break_the_float64_run(lively: Lively) -> None:
     class Positions(Language):
         table = torch.arange(80.0).reshape(5, 16).sin()

@@ -57,6 +57,11 @@ WHOLE: dict[str, tuple[Tensor, Path]] = {
     "spectrum and back": (WORDS, lambda _, x: _filtered(x)),
     "complex parts": (ROWS, lambda _, x: torch.complex(x, x.tanh()).conj().angle()),
     "real pairs": (ROWS, lambda _, x: torch.view_as_real(torch.complex(x, x * x)).sum(-1)),
+    "means of two positions": (WORDS, lambda _, x: fn.avg_pool2d(x[:, None], (2, 1))[:, 0]),
+    "maxima of two positions": (
+        WORDS,
+        lambda _, x: fn.max_pool2d(x[:, None], (3, 1), (2, 1), (1, 0))[:, 0],
+    ),
     "fake quantisation": (
         ROWS,
         lambda _, x: torch.fake_quantize_per_tensor_affine(x, 0.1, 0, -128, 127),
@@ -100,6 +105,14 @@ def test_functions_of_numbers_in_a_range_keep_channels_together(
 
 
 FROZEN: dict[str, tuple[Path, str]] = {
+    "means of two channels": (
+        lambda _, x: fn.avg_pool1d(x, 2).repeat(1, 2),
+        "aten.avg_pool1d",
+    ),
+    "every other channel": (
+        lambda _, x: fn.max_pool1d(x, 1, 2).repeat(1, 2),
+        "aten.max_pool1d",
+    ),
     "scatter along channels": (
         lambda _, x: torch.zeros_like(x).scatter(1, torch.arange(15, -1, -1).expand(3, 16), x),
         "aten.scatter",

@@ -1,6 +1,6 @@
 """Operations that read neighbours along some axes: pooling, resizing, padding."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from permviz.graph.combine import combine, coordinate, mark, spread
@@ -21,21 +21,22 @@ RESIZES = (
 @rule(*[f"{pool}{dims}d" for pool in POOLS for dims in (1, 2, 3)])
 def pool(call: Call) -> Value:
     """Pooling windows run along the last axes; channels keep to themselves."""
-    return _neighbourhood(call, int(call.op[-2]))
+    return _pooled(call, int(call.op[-2]))
 
 
 @rule(*[name.format(dims) for name in INDEXED_POOLS for dims in (1, 2, 3)])
 def indexed_pool(call: Call) -> list[Value]:
     """The same, with the places of the maxima, which count positions and not channels."""
     dims = next(int(letter) for letter in call.op if letter.isdigit())
-    return [_neighbourhood(call, dims)] * 2
+    return [_pooled(call, dims)] * 2
 
 
 @rule("max_unpool2d", "max_unpool3d")
 def unpool(call: Call) -> Value:
     """Values go back to the places that they were pooled from, among zeros."""
     parts = [call.value("self"), call.value("indices")]
-    return combine(call, [_resized(call, part, int(call.op[-2])) for part in parts])
+    axes = range(parts[0].ndim - int(call.op[-2]), parts[0].ndim)
+    return combine(call, [_resized(call, part, axes) for part in parts])
 
 
 @rule(RESIZES)
@@ -87,12 +88,26 @@ def _kept(call: Call, facet: Labels, wanted: Sequence[int]) -> Labels | None:
     return whole
 
 
-def _neighbourhood(call: Call, dims: int) -> Value:
-    return combine(call, [_resized(call, call.value("self", "input"), dims)])
-
-
-def _resized(call: Call, value: Value, dims: int) -> Value:
+def _pooled(call: Call, dims: int) -> Value:
+    """Pool along the last axes; windows of one index leave an axis as it is."""
+    value = call.value("self", "input")
+    given = call.arguments.get("kernel_size", 0)
+    kernel = [given] * dims if isinstance(given, int) else [*given] * dims
     axes = range(value.ndim - dims, value.ndim)
+    wide = [
+        axis
+        for axis, size in zip(axes, kernel, strict=False)
+        if size != 1 or value.shape[axis] != call.shape[axis]
+    ]
+    return combine(call, [_resized(call, value, wide)])
+
+
+def _neighbourhood(call: Call, dims: int) -> Value:
+    value = call.value("self", "input")
+    return combine(call, [_resized(call, value, range(value.ndim - dims, value.ndim))])
+
+
+def _resized(call: Call, value: Value, axes: Collection[int]) -> Value:
     read = untracked(call, value, axes)
     uniform = tuple(flag and axis not in axes for axis, flag in enumerate(read.uniform))
     return Value(call.shape, read.facets, uniform, read.cause)
