@@ -95,6 +95,45 @@ MARIAN = SEQUENCES | {"max_position_embeddings": 32}
 GATED = T5 | {"feed_forward_proj": "gated-gelu"}
 LLAMA = SHARED | {"tie_word_embeddings": True}
 MIXTRAL = SHARED | {"num_local_experts": 4}
+EXPERTS: dict[str, Any] = {"num_experts_per_tok": 2, "moe_intermediate_size": 32}
+DEEPSEEK = (
+    SMALL
+    | EXPERTS
+    | {
+        "num_key_value_heads": 4,
+        "q_lora_rank": 32,
+        "kv_lora_rank": 16,
+        "qk_rope_head_dim": 8,
+        "qk_nope_head_dim": 8,
+        "v_head_dim": 16,
+        "n_routed_experts": 4,
+        "n_group": 1,
+        "topk_group": 1,
+        "first_k_dense_replace": 1,
+    }
+)
+QWEN = (
+    SHARED
+    | EXPERTS
+    | {
+        "head_dim": 16,
+        "linear_num_value_heads": 4,
+        "linear_num_key_heads": 2,
+        "linear_key_head_dim": 16,
+        "linear_value_head_dim": 16,
+        "num_experts": 4,
+        "shared_expert_intermediate_size": 32,
+        "layer_types": ["linear_attention", "full_attention"],
+    }
+)
+BAMBA = SHARED | {
+    "mamba_n_heads": 8,
+    "mamba_d_head": 16,
+    "mamba_n_groups": 1,
+    "mamba_d_state": 16,
+    "mamba_chunk_size": 4,
+    "attn_layer_indices": [1],
+}
 
 NETWORKS = tuple(
     Network(name, "transformers", build)
@@ -105,6 +144,9 @@ NETWORKS = tuple(
         "llama (GQA, tied)": _language("LlamaConfig", "LlamaForCausalLM", LLAMA),
         "bloom": _language("BloomConfig", "BloomForCausalLM", BLOOM),
         "mixtral": _language("MixtralConfig", "MixtralForCausalLM", MIXTRAL),
+        "deepseek_v3": _language("DeepseekV3Config", "DeepseekV3ForCausalLM", DEEPSEEK),
+        "qwen3_next": _language("Qwen3NextConfig", "Qwen3NextForCausalLM", QWEN),
+        "bamba (Mamba-2)": _language("BambaConfig", "BambaForCausalLM", BAMBA),
         "t5": _translation("T5Config", "T5ForConditionalGeneration", T5),
         "t5 (gated)": _translation("T5Config", "T5ForConditionalGeneration", GATED),
         "marian": _translation("MarianConfig", "MarianMTModel", MARIAN),

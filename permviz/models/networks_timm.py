@@ -13,6 +13,7 @@ SIZES = {
     "efficientnet_lite0": 64,
     "convnextv2_atto": 64,
     "mobilevit_xxs": 64,
+    "efficientvit_b0": 64,
 }
 
 

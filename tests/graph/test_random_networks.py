@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from permviz.graph.types import ChannelGraph
+from tests.graph.memory_steps import MEMORY_KINDS, MemorySteps
 from tests.graph.sequence_steps import SEQUENCE_KINDS, SequenceSteps
 
 SIDE = 3
@@ -38,6 +39,7 @@ KINDS = [
     "layer_norm",
     "swap_halves",
     *SEQUENCE_KINDS,
+    *MEMORY_KINDS,
 ]
 steps = st.lists(
     st.tuples(st.sampled_from(KINDS), st.integers(0, 7), st.integers(0, 7), st.integers(0, 3)),
@@ -46,7 +48,7 @@ steps = st.lists(
 )
 
 
-class Network(SequenceSteps, nn.Module):
+class Network(MemorySteps, SequenceSteps, nn.Module):
     """A network drawn as a list of steps, each of which reads some earlier maps."""
 
     def __init__(self, drawn: Sequence[Step], ends: tuple[str, str]) -> None:
@@ -211,7 +213,7 @@ HARMLESS = ["norm", "layer_norm", "relu", "prelu", "softmax", "gate", "flip", "r
 
 
 @settings(
-    max_examples=40,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
