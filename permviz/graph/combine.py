@@ -6,6 +6,7 @@ products of a convolution or linear layer along its input axis.
 """
 
 from collections.abc import Iterable, Sequence
+from math import prod
 
 import numpy as np
 
@@ -41,20 +42,34 @@ def combine(call: Call, operands: Sequence[Value], shape: Shape | None = None) -
 def reduce(call: Call, value: Value, axes: Iterable[int]) -> Value:
     """Operation that does not care about order along `axes`; they stay, with size 1.
 
-    A facet that is reduced along some of its axes keeps its channels apart on the rest.
+    Of a facet that is reduced along some of its axes, what is collected at one index of the
+    others is one channel, or else its channels stay apart there.
     """
     gone = frozenset(axes)
     kept: list[Labels] = []
-    cause = value.cause
     for facet in value.facets:
         read = frozenset(tracked_axes(facet))
-        mark(call, facet, read - gone if read & gone else ())
+        if read & gone and read - gone:
+            kept.append(_collected(call, facet, read - gone))
+            continue
+        mark(call, facet)
         if not read & gone:
             kept.append(facet)
-        elif read - gone:
-            cause = call.cause(f"Follows {call.op}, which reads channels in sets.")
     sizes = tuple(1 if axis in gone else size for axis, size in enumerate(value.shape))
-    return Value(sizes, tuple(kept), value.uniform, cause)
+    return Value(sizes, tuple(kept), value.uniform, value.cause)
+
+
+def _collected(call: Call, facet: Labels, rest: frozenset[int]) -> Labels:
+    shape = [size if axis in rest else 1 for axis, size in enumerate(facet.shape)]
+    made = call.ledger.add_places(prod(shape)).reshape(shape)
+    columns = [spread(facet, facet.shape), spread(made, facet.shape)]
+    apart = [
+        ([spread(facet, facet.shape)], _coordinates(facet.shape, rest)),
+        ([spread(made, shape)], _coordinates(shape, rest)),
+    ]
+    cause = call.cause(f"Follows {call.op}, which reads channels in sets.")
+    call.ledger.relate(columns, instead=apart, cause=cause)
+    return made
 
 
 def contract(call: Call, value: Value, axis: int, weight: Value, weight_axis: int) -> None:
@@ -179,7 +194,8 @@ def _over_parts(
             ([spread(facet, facet.shape)], _coordinates(facet.shape, read)),
         ]
         heads = max(read) < max(axes - read)
-        call.ledger.relate(tied, _coordinates(out.shape, fixed), apart if heads else ())
+        cause = call.cause(f"Meets whole heads in {call.op}, whose channels move inside them.")
+        call.ledger.relate(tied, _coordinates(out.shape, fixed), apart if heads else (), cause)
     return out
 
 

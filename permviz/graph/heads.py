@@ -8,13 +8,13 @@ stay in their order, and their channels move inside them.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from permviz.graph.components import Components
 from permviz.graph.groups import Grouping
-from permviz.graph.labels import Labels
 from permviz.graph.ledger import Ledger, Relation
 
 # Positions in a row that fill a stripe of the usual pattern, 2:4.
@@ -26,9 +26,10 @@ def told_apart(ledger: Ledger, components: Components, grouping: Grouping) -> Le
 
     The ledger itself is not changed, and is returned where there are no such heads.
     """
-    idle = _idle(components, grouping)
+    idle = _idle(ledger, components, grouping)
     relations: list[Relation] = []
     more: list[Relation] = []
+    freezes = [*ledger.freezes]
     for relation in ledger.relations:
         if not relation.instead or not _whole(relation, components, idle):
             relations.append(relation)
@@ -36,9 +37,11 @@ def told_apart(ledger: Ledger, components: Components, grouping: Grouping) -> Le
         first, *rest = _statements(relation, len(ledger.relations) + len(more))
         relations.append(first)
         more.extend(rest)
+        if relation.cause is not None:
+            freezes.append(((*rest, first)[0].columns[-1].labels, relation.cause))
     if not more:
         return ledger
-    return replace(ledger, relations=[*relations, *more])
+    return replace(ledger, relations=[*relations, *more], freezes=freezes)
 
 
 def _statements(relation: Relation, salt: int) -> Iterator[Relation]:
@@ -53,19 +56,18 @@ def _whole(relation: Relation, components: Components, idle: NDArray[np.bool_]) 
     return bool(idle[channels].all()) and np.unique(channels).size < channels.size
 
 
-def _idle(components: Components, grouping: Grouping) -> NDArray[np.bool_]:
-    """Channels that do not move, or whose moving changes no stripe."""
-    least = np.full(components.count, STRIPE, dtype=np.int64)
+def _idle(ledger: Ledger, components: Components, grouping: Grouping) -> NDArray[np.bool_]:
+    """Channels that do not move, or move whole stripes in most of their weights."""
+    whole, part = np.zeros((2, components.count), dtype=np.int64)
     for axis in grouping.axes:
         if axis.role == "consumer":
             atoms = axis.atoms
             channels = components.of[atoms.start : atoms.start + atoms.count]
             window = np.repeat(np.arange(atoms.windows), atoms.size)
-            _lower(least, channels + window * components.count, components.count)
+            found, counts = np.unique(channels + window * components.count, return_counts=True)
+            weights = counts * (prod(ledger.shapes[atoms.tensor]) // atoms.size // atoms.windows)
+            fills = counts >= STRIPE
+            np.add.at(whole, found[fills] % components.count, weights[fills])
+            np.add.at(part, found[~fills] % components.count, weights[~fills])
     moving: NDArray[np.bool_] = grouping.of >= 0
-    return ~moving | (least >= STRIPE)
-
-
-def _lower(least: Labels, keys: Labels, count: int) -> None:
-    found, counts = np.unique(keys, return_counts=True)
-    np.minimum.at(least, found % count, counts)
+    return ~moving | (whole > part)

@@ -71,13 +71,16 @@ class Relation:
         salt: number of the statement; equal only within one statement.
         columns: the elements that belong together.
         coordinates: int64[rows] each; where they differ, channels may not trade places.
-        instead: what may be said in its place, without tying anything.
+        instead: what may be said in its place, without tying anything; the last column of
+            the last statement then keeps its order.
+        cause: why it does.
     """
 
     salt: int
     columns: tuple[Column, ...]
     coordinates: tuple[Labels, ...] = ()
     instead: tuple[Statement, ...] = ()
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,8 @@ class Ledger:
         tables: tensors that are read by number, as an embedding is.
         shapes: of all labelled tensors.
         atoms: number of atoms so far.
-        still: ranges of atoms that hold no parameter's channel: the first, and behind the last.
+        places: ranges of atoms that hold no parameter's channel: the first, and behind the last.
+        still: those of them that keep their order.
     """
 
     axes: list[AxisAtoms] = field(default_factory=list)
@@ -131,6 +135,7 @@ class Ledger:
     tables: set[str] = field(default_factory=set)
     shapes: dict[str, Shape] = field(default_factory=dict)
     atoms: int = 0
+    places: list[tuple[int, int]] = field(default_factory=list)
     still: list[tuple[int, int]] = field(default_factory=list)
 
     def add_axis(self, tensor: str, shape: Shape, axis: int, windows: int = 1) -> Labels:
@@ -140,19 +145,26 @@ class Ledger:
         self.shapes[tensor] = shape
         return self._take(made.count).reshape(windows, shape[axis])
 
+    def add_places(self, count: int) -> Labels:
+        """Make atoms of positions that hold no parameter's channel: int64[count]."""
+        made = self._take(count)
+        self.places.append((self.atoms - count, self.atoms))
+        return made
+
     def add_frozen(self, count: int, cause: Cause) -> Labels:
         """Make atoms of positions that hold no parameter's channel and stay: int64[count]."""
-        made = self._take(count)
+        made = self.add_places(count)
         self.freeze(made, cause)
         self.still.append((self.atoms - count, self.atoms))
         return made
 
     def stays(self, labels: Labels) -> bool:
-        """Whether none of these is a parameter's channel, so that they name mere places."""
-        within = np.zeros(labels.shape, dtype=bool)
-        for start, stop in self.still:
-            within |= (start <= labels) & (labels < stop)
-        return bool(within.all())
+        """Whether all of these are places that keep their order."""
+        return _within(labels, self.still)
+
+    def foreign(self, labels: Labels) -> bool:
+        """Whether none of these is a parameter's channel."""
+        return _within(labels, self.places)
 
     def freeze(self, labels: Labels, cause: Cause) -> None:
         """Keep these channels where they are."""
@@ -189,17 +201,25 @@ class Ledger:
         columns: Sequence[Column],
         coordinates: Sequence[Labels] = (),
         instead: Sequence[Statement] = (),
+        cause: Cause | None = None,
     ) -> None:
         """Add a relation; nothing is added for no rows."""
         if columns and columns[0].index.size:
             salt = len(self.relations)
-            made = Relation(salt, tuple(columns), tuple(coordinates), tuple(instead))
+            made = Relation(salt, tuple(columns), tuple(coordinates), tuple(instead), cause)
             self.relations.append(made)
 
     def _take(self, count: int) -> Labels:
         start = self.atoms
         self.atoms += count
         return np.arange(start, self.atoms, dtype=np.int64)
+
+
+def _within(labels: Labels, ranges: Sequence[tuple[int, int]]) -> bool:
+    found = np.zeros(labels.shape, dtype=bool)
+    for start, stop in ranges:
+        found |= (start <= labels) & (labels < stop)
+    return bool(found.all())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -130,20 +130,28 @@ def _laid_out(call: Call, value: Value, shape: Shape) -> Value:
 
 
 def _overlaid(call: Call, facet: Labels, value: Value, blocks: Sequence[Block]) -> bool:
-    """Keep in its order what merges with channels that are laid out inside of it.
+    """Keep one of two kinds of channels that merge in its order: the outer, or a foreign one.
 
     On one axis, channels of both would be tied: all of one with all of the other.
     """
     own = frozenset(tracked_axes(facet))
     for source, target in blocks:
-        inside = own.intersection(source)
-        others = [frozenset(tracked_axes(other)).intersection(source) for other in value.facets]
         if len(target) < len(source) and any(
-            inside and other and max(inside) < min(other) for other in others
+            _yields(call, facet, other, frozenset(source)) for other in value.facets
         ):
             mark(call, facet, own)
             return True
     return False
+
+
+def _yields(call: Call, facet: Labels, other: Labels, merged: frozenset[int]) -> bool:
+    ours, theirs = (merged.intersection(tracked_axes(labels)) for labels in (facet, other))
+    if not ours or not theirs or ours == theirs:
+        return False
+    ranks = [call.ledger.foreign(labels) for labels in (facet, other)]
+    if ranks[0] != ranks[1]:
+        return ranks[0]
+    return bool(theirs - ours) and max(ours) < min(theirs - ours)
 
 
 def _split(source: Shape, target: Shape) -> Shape:

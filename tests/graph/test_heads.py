@@ -130,3 +130,76 @@ def test_delta_rule_attention_moves_values_inside_their_heads(
         ROWS,
     )
     assert sizes(graph, "last") == [8]
+
+
+def test_branches_that_are_added_up_have_the_same_channels(
+    net: Build, lively: Lively, sound: Sound
+) -> None:
+    """Selective kernels: a softmax over branches says how much of each branch is taken."""
+
+    def path(m: nn.Module, x: Tensor) -> Tensor:
+        branches = torch.stack([m.one(x), m.two(x)], 2)
+        pooled = m.squeeze(branches.sum(2)).relu()
+        shares = m.excite(pooled).unflatten(-1, (2, 16)).softmax(2)
+        return m.last((branches * shares).sum(2))
+
+    graph = sound(
+        lively(
+            net(
+                path,
+                one=nn.Linear(8, 16),
+                two=nn.Linear(8, 16),
+                squeeze=nn.Linear(16, 8),
+                excite=nn.Linear(8, 32),
+                last=nn.Linear(16, 5),
+            )
+        ),
+        ROWS,
+    )
+    assert sizes(graph, "squeeze") == sizes(graph, "last") == [16]
+    assert sizes(graph, "excite") == [8]
+
+
+@pytest.mark.parametrize("pieces", [2, 8])
+def test_maxima_over_pieces_move_with_their_channel_if_the_pieces_are_few(
+    pieces: int, net: Build, lively: Lively, sound: Sound
+) -> None:
+    def path(m: nn.Module, x: Tensor) -> Tensor:
+        y = m.first(x).unflatten(-1, (8, pieces))
+        return m.last(y.amax(-1) * m.whole(y.flatten(-2)))
+
+    parts = {"first": nn.Linear(8, 8 * pieces), "last": nn.Linear(8, 5)}
+    graph = sound(lively(net(path, whole=nn.Linear(8 * pieces, 8), **parts)), ROWS)
+    assert sizes(graph, "last") == ([8] if pieces == 2 else [])
+    assert sizes(graph, "whole") == ([8] if pieces == 2 else [pieces] * 8)
+
+
+def test_heads_that_are_mixed_leave_values_inside_their_heads(
+    net: Build, lively: Lively, sound: Sound
+) -> None:
+    """Talking heads: a small layer over the heads must not hold the values together."""
+
+    def path(m: nn.Module, x: Tensor) -> Tensor:
+        q, k, v = m.first(x).unflatten(-1, (3, 4, 8)).permute(2, 0, 3, 1, 4)
+        scores = m.talk((q @ k.transpose(-1, -2)).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return m.last((scores.softmax(-1) @ v).transpose(1, 2).flatten(2))
+
+    parts = {"first": nn.Linear(8, 96), "talk": nn.Linear(4, 4), "last": nn.Linear(32, 5)}
+    graph = sound(lively(net(path, **parts)), ROWS)
+    assert sizes(graph, "last") == [8, 8, 8, 8]
+
+
+def test_channels_outlive_weights_that_are_laid_out_inside_of_them(
+    net: Build, lively: Lively, sound: Sound
+) -> None:
+    """Outlook attention: every head weighs positions by maps that a layer makes."""
+
+    def path(m: nn.Module, x: Tensor) -> Tensor:
+        v = m.values(x).unflatten(-1, (2, 8)).permute(0, 2, 1, 3)
+        maps = m.maps(x.mean(1)).unflatten(-1, (2, 3, 5)).softmax(-1)
+        read = (maps @ v).permute(0, 1, 3, 2).reshape(2, 16 * 3)
+        return m.last(read)
+
+    parts = {"values": nn.Linear(8, 16), "maps": nn.Linear(8, 30), "last": nn.Linear(48, 5)}
+    graph = sound(lively(net(path, **parts)), ROWS)
+    assert sizes(graph, "last") == [8, 8]
