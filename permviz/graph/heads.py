@@ -1,9 +1,9 @@
-"""Scales of whole heads: is a head one channel, or do channels move inside it?
+"""Heads: is each of them one channel, or do channels move inside it?
 
 Where a value with labels for every head meets one with labels for every channel of every
-head, tying them makes each head one channel. A head whose channels fill whole stripes
-gains nothing by moving, and one that cannot move gains nothing either: there the heads
-stay in their order, and their channels move inside them.
+head, or is collected from it, tying them makes each head one channel. A head whose
+channels fill whole stripes gains nothing by moving, and one that cannot move gains nothing
+either: there the heads stay in their order, and their channels move inside them.
 """
 
 from collections.abc import Iterator
@@ -34,11 +34,11 @@ def told_apart(ledger: Ledger, components: Components, grouping: Grouping) -> Le
         if not relation.instead or not _whole(relation, components, idle):
             relations.append(relation)
             continue
-        first, *rest = _statements(relation, len(ledger.relations) + len(more))
-        relations.append(first)
-        more.extend(rest)
+        told = [*_statements(relation, len(ledger.relations) + len(more))]
+        relations.append(told[0])
+        more.extend(told[1:])
         if relation.cause is not None:
-            freezes.append(((*rest, first)[0].columns[-1].labels, relation.cause))
+            freezes.append((told[-1].columns[-1].labels, relation.cause))
     if not more:
         return ledger
     return replace(ledger, relations=[*relations, *more], freezes=freezes)
