@@ -11,11 +11,10 @@ from torch import nn
 from permviz.cli.console import progress_bar, remarks, results
 from permviz.cli.loading import load
 from permviz.cli.outputs import choice
-from permviz.errors import SourceError
 from permviz.graph.analyze import analyze
 from permviz.graph.calling import Forward
 from permviz.graph.types import ChannelGraph
-from permviz.models.networks import chosen
+from permviz.models.networks import networks
 from permviz.models.sources import architectures
 from permviz.session.coverage import Coverage, LayerCoverage, coverage
 from permviz.session.session import Session
@@ -67,12 +66,9 @@ def run(model: str, state: Path | None, pattern: str, outputs: str = "", *, as_j
 
 def _inputs(model: str, state: Path | None) -> tuple[nn.Module, object, Forward | None]:
     """A model, what it is called with, and by which function if not its own."""
-    if state is None and model not in architectures():
-        try:
-            (network,) = chosen([model])
-        except SourceError:
-            load(model, state)  # says which names there are
-            raise
+    known = {} if model in architectures() else {each.name: each for each in networks()}
+    if state is None and model in known:
+        network = known[model]
         built, inputs = network.ready()
         return built, inputs, network.forward(built) if network.forward else None
     loaded = load(model, state)

@@ -94,11 +94,9 @@ def analyze(
 def _grouped(collected: Ledger) -> tuple[Ledger, Components, Grouping]:
     """Solve what was collected, once more where heads are told apart."""
     components = solve(collected)
-    grouping = gather(collected, components)
-    ledger = told_apart(collected, components, grouping)
-    if ledger is collected:
-        return collected, components, grouping
-    components = solve(ledger)
+    ledger = told_apart(collected, components)
+    if ledger is not collected:
+        components = solve(ledger)
     return ledger, components, gather(ledger, components)
 
 

@@ -45,8 +45,7 @@ def layer_name(tensor: str) -> str:
 
 def gather(ledger: Ledger, components: Components) -> Grouping:
     """Gather all channels that have another one to trade places with."""
-    axes = tuple(_ordered_axes(ledger))
-    sets = _sets(axes, components)
+    axes, sets = movable(ledger, components)
     names = _Names()
     of = np.full(components.count, -1, dtype=np.int64)
     pending: dict[int, _Members] = {}
@@ -59,6 +58,12 @@ def gather(ledger: Ledger, components: Components) -> Grouping:
             pending[number].add(axis, part)
     groups = tuple(members.group(components.alike) for members in pending.values())
     return Grouping(groups, of, axes)
+
+
+def movable(ledger: Ledger, components: Components) -> tuple[tuple[Axis, ...], Labels]:
+    """All tensor axes, and for every channel the set that it may move in, -1 for none."""
+    axes = tuple(_ordered_axes(ledger))
+    return axes, _sets(axes, components)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

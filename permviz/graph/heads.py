@@ -14,19 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from permviz.graph.components import Components
-from permviz.graph.groups import Grouping
+from permviz.graph.groups import movable
 from permviz.graph.ledger import Ledger, Relation
 
 # Positions in a row that fill a stripe of the usual pattern, 2:4.
 STRIPE = 4
 
 
-def told_apart(ledger: Ledger, components: Components, grouping: Grouping) -> Ledger:
+def told_apart(ledger: Ledger, components: Components) -> Ledger:
     """The ledger with heads told apart where moving them whole gains nothing.
 
     The ledger itself is not changed, and is returned where there are no such heads.
     """
-    idle = _idle(ledger, components, grouping)
+    if not any(relation.instead for relation in ledger.relations):
+        return ledger
+    idle = _idle(ledger, components)
     relations: list[Relation] = []
     more: list[Relation] = []
     freezes = [*ledger.freezes]
@@ -56,10 +58,11 @@ def _whole(relation: Relation, components: Components, idle: NDArray[np.bool_]) 
     return bool(idle[channels].all()) and np.unique(channels).size < channels.size
 
 
-def _idle(ledger: Ledger, components: Components, grouping: Grouping) -> NDArray[np.bool_]:
+def _idle(ledger: Ledger, components: Components) -> NDArray[np.bool_]:
     """Channels that do not move, or move whole stripes in most of their weights."""
     whole, part = np.zeros((2, components.count), dtype=np.int64)
-    for axis in grouping.axes:
+    axes, sets = movable(ledger, components)
+    for axis in axes:
         if axis.role == "consumer":
             atoms = axis.atoms
             channels = components.of[atoms.start : atoms.start + atoms.count]
@@ -69,5 +72,5 @@ def _idle(ledger: Ledger, components: Components, grouping: Grouping) -> NDArray
             fills = counts >= STRIPE
             np.add.at(whole, found[fills] % components.count, weights[fills])
             np.add.at(part, found[~fills] % components.count, weights[~fills])
-    moving: NDArray[np.bool_] = grouping.of >= 0
-    return ~moving | (whole > part)
+    idle: NDArray[np.bool_] = (sets < 0) | (whole > part)
+    return idle

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from permviz.errors import SourceError
 from permviz.graph.analyze import analyze
 from permviz.graph.types import ChannelGraph
 
@@ -59,3 +60,18 @@ def test_networks_of_the_coverage_are_analysed_and_outputs_chosen(
     assert "no output 'logits'; it returns output" in capsys.readouterr().err
     assert run("analyze", "nonsense") == 2
     assert "'nonsense' is unknown; choose one of digits" in capsys.readouterr().err
+
+
+def test_networks_of_libraries_are_looked_for_by_their_names(
+    run: Program, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def loaded(model: str, state: object) -> object:
+        asked.append(model)
+        raise SourceError(f"{model} was looked for, with {state}.")
+
+    monkeypatch.setattr("permviz.cli.analyzing.load", loaded)
+    assert run("analyze", "timm:resnet50d") == 2
+    assert asked == ["timm:resnet50d"]
+    assert "timm:resnet50d was looked for, with None." in capsys.readouterr().err
