@@ -1,4 +1,4 @@
-"""Operations that torch itself defines by others: ``hstack``, ``multiply``, ``tensordot``.
+"""Operations that torch itself defines by others: ``hstack``, ``meshgrid``, ``tensordot``.
 
 One that no rule describes is followed through its definition, whose operations have rules
 or are refused like any other.
@@ -18,7 +18,7 @@ def definition(node: fx.Node) -> fx.Graph | None:
     """The graph of smaller operations that the node's operation stands for.
 
     Its placeholders are the node's distinct operands, in the order of `all_input_nodes`.
-    None if torch has no such definition, or it needs more than the shapes of the operands.
+    None if torch has no such definition, or it cannot be traced by the operands' shapes.
     """
     target = nodes.overload(node)
     composite = torch._C.DispatchKey.CompositeImplicitAutograd  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - torch names it nowhere else
@@ -34,8 +34,11 @@ def definition(node: fx.Node) -> fx.Graph | None:
         args, kwargs = fx.map_arg((node.args, node.kwargs), given.__getitem__)
         return target.decompose(*args, **kwargs)
 
-    with one_at_a_time(), torch.no_grad():
-        graph = make_fx(call, tracing_mode="fake")(*captured).graph
+    try:
+        with one_at_a_time(), torch.no_grad():
+            graph = make_fx(call, tracing_mode="fake")(*captured).graph
+    except Exception:  # noqa: BLE001 - whatever a definition stumbles over, its operation is refused
+        return None
     inside = [*graph.nodes]
     if any(other.op == "call_function" and other.target is target for other in inside):
         return None  # it stands for itself

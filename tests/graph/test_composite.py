@@ -68,3 +68,17 @@ def test_what_it_stands_for_may_have_no_rule(net: Build, lively: Lively, sound: 
     assert frozen is not None
     assert "aten._linalg_det" in frozen.op
     assert frozen.source
+
+
+def test_a_definition_that_cannot_be_traced_refuses_its_operation(
+    net: Build, lively: Lively, sound: Sound, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumbling(*_: object, **__: object) -> object:
+        raise NotImplementedError("no kernel")
+
+    monkeypatch.setattr("permviz.graph.composite.make_fx", stumbling)
+    graph = sound(lively(two_branches(net, lambda a, b: torch.fliplr(a) + b, 16)), ROWS)
+    frozen = graph.layers[-1].frozen
+    assert graph.groups == ()
+    assert frozen is not None
+    assert frozen.op == "aten.fliplr.default"
