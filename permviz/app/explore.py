@@ -4,7 +4,7 @@ from typing import Any
 
 from permviz.app.flow import Flow, Opened, analyzed
 from permviz.app.inbox import Report
-from permviz.app.page import Page
+from permviz.app.page import Page, announce
 from permviz.app.state import Explorer
 from permviz.errors import SourceError
 from permviz.models.sources import LoadedModel
@@ -31,6 +31,7 @@ def explore(model: Any = None, example_inputs: Any = None) -> Page:
         )
     else:
         state = Explorer(flow=_GivenFlow(model, example_inputs), model=type(model).__name__)
+    announce(state)
     page = Page(state)
     state.load()
     page.tick()

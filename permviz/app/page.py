@@ -75,7 +75,6 @@ class Page(pn.viewable.Viewer):
         self._starts = False
         self._drawn = Drawn(self._start_clock)
         state.param.watch(lambda *_: note_act(), ["layer", "shown", "strategies", "tab", "status"])
-        state.param.watch(_notify, "notice")
         standing = pn.bind(_standing, refs.opened, refs.status, refs.tasks)
         self.main = (
             self.summary,
@@ -227,6 +226,11 @@ _STANDING = {
         "do."
     ),
 }
+
+
+def announce(state: Explorer) -> None:
+    """Show the state's notices from now on, where there is a notification area."""
+    state.param.watch(_notify, "notice")
 
 
 def _notify(event: param.parameterized.Event) -> None:

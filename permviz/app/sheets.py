@@ -8,9 +8,17 @@ _ESM = """
 const watched = new WeakSet();
 
 const settle = table => {
-  table.watch_stylesheets();
-  for (const link of table.shadow_el.querySelectorAll("link"))
-    if (link.sheet != null) link.dispatchEvent(new Event("load"));
+  const links = [...table.shadow_el.querySelectorAll("link")];
+  const loaded = new Map(links.map(link => [link.href, link.sheet != null]));
+  table._initialized_stylesheets = loaded;
+  const drawn = () => {
+    // A table that waits draws itself as soon as it looks again.
+    if ([...loaded.values()].every(known => known) && !table._resize_pending) table.style_redraw();
+  };
+  for (const link of links.filter(link => link.sheet == null))
+    for (const end of ["load", "error"])
+      link.addEventListener(end, () => (loaded.set(link.href, true), drawn()), {once: true});
+  drawn();
 };
 
 export function render({view}) {

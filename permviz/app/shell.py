@@ -12,7 +12,7 @@ from bokeh.model import Model
 from panel.util.parameters import edit_readonly
 
 from permviz.app.islands import Islands
-from permviz.app.page import Page
+from permviz.app.page import Page, announce
 from permviz.app.sheets import Sheets
 from permviz.app.state import Explorer
 from permviz.views.chart import ISLAND
@@ -24,6 +24,12 @@ _ADDRESS = ("model", "layer", "strategies", "seed", "tab")
 def build(model: str = "digits") -> pmui.Page:
     """Build the page for one browser session; its work ends with that session."""
     state = Explorer(model=model)
+    announce(state)
+    if pn.state.location is not None:
+        # Nothing shows the state yet, so its defaults cannot overwrite the address.
+        pn.state.location.sync(state, list(_ADDRESS), partial(_take_what_fits, state))
+    # What is known before a page is made needs to be drawn only once.
+    state.begin()
     page = Page(state)
     shell = pmui.Page(
         title=TITLE,
@@ -40,10 +46,6 @@ def build(model: str = "digits") -> pmui.Page:
     )
     _without_busy_sign(shell)
     _letting_go(shell)
-    if pn.state.location is not None:
-        # All options exist by now, so the address cannot be overwritten by defaults.
-        pn.state.location.sync(state, list(_ADDRESS), partial(_take_what_fits, state))
-    state.begin()
     page.tick()
     pn.state.on_session_destroyed(lambda _: state.close())
     _forget_notices()
