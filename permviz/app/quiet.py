@@ -2,7 +2,9 @@
 
 from time import monotonic, sleep
 
-_QUIET_SECONDS = 0.7
+_QUIET_SECONDS = 1.5
+"""Whoever clicks several times rests less in between; whoever reads rests longer."""
+
 _ARRIVAL_SECONDS = 3.0
 """What a browser takes at most from asking for a page to showing it, on a busy machine."""
 

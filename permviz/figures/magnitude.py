@@ -83,11 +83,19 @@ class MagnitudeInfo:
         }
 
 
-def magnitude_info(rows: Sequence[Retained], selected: str = "") -> MagnitudeInfo:
-    """Compute the pruned share of each layer; layers without scores are left out."""
+def magnitude_info(
+    rows: Sequence[Retained], selected: str = "", strategies: Sequence[str] = ()
+) -> MagnitudeInfo:
+    """Compute the pruned share of each layer; layers without scores are left out.
+
+    Args:
+        rows: the layers.
+        selected: name of the chosen layer.
+        strategies: what has a place even before it has a bar.
+    """
     shown = [row for row in rows if row.total > 0]
-    strategies = tuple(dict.fromkeys(text for row in shown for text in row.by_strategy))
-    labels = (_GIVEN, *strategies)
+    found = [text for row in shown for text in row.by_strategy]
+    labels = (_GIVEN, *dict.fromkeys([*strategies, *found]))
     names = tuple(row.name for row in shown)
     bars = tuple(
         _bar(row, place, (label, labels.index(label), len(labels)))

@@ -183,13 +183,27 @@ class Staged(Sighted):
             self.chart = self._build(data)
             if served():
                 self.chart.make()
-                next_turn(self._place)
+                next_turn(self._come)
             else:
                 self._place()
             return
         if self._look(data) != self._look(chart.data):
             chart.send(data)
         self._place()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is a chart without its place on the page."""
+        return self.built and self.data is not None and not self._layout.objects
+
+    def arrive(self) -> None:
+        """Give the chart its place."""
+        self._place()
+
+    def _come(self) -> None:
+        # Drawing takes the browser long; what is not seen waits until it is told to arrive.
+        if self.seen:
+            self._place()
 
     def _place(self) -> None:
         placed = [] if self.data is None or self.chart is None else [self.chart.__panel__()]

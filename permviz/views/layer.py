@@ -79,6 +79,15 @@ class CurvesView(Sighted):
         """Whether its chart is there."""
         return self.staged.built
 
+    @property
+    def waiting(self) -> bool:
+        """Whether its chart has no place on the page yet."""
+        return self.staged.waiting
+
+    def arrive(self) -> None:
+        """Give its chart the place."""
+        self.staged.arrive()
+
 
 _UNSEARCHED = "No search has run on this layer yet."
 

@@ -141,7 +141,7 @@ class LayersView(Sighted):
         # A tab may be left before its bars are drawn.
         if not self._loaded or not self.seen:
             return
-        info = magnitude_info(self.rows, self.layer)
+        info = magnitude_info(self.rows, self.layer, self.strategies)
         shape = (info.layers, info.strategies)
         if not info.layers:
             self._bars.objects = []

@@ -22,6 +22,14 @@ class Sighted(pn.viewable.Viewer):
         """Whether all that it takes long to build is there, so that it catches up at once."""
         return False
 
+    @property
+    def waiting(self) -> bool:
+        """Whether it is built, but does not have its place on the page yet."""
+        return False
+
+    def arrive(self) -> None:
+        """Take the place on the page."""
+
 
 Stages = Sequence[Sequence[Sighted]]
 _BREATH_MILLISECONDS = 250
@@ -54,21 +62,26 @@ def reveal(stages: Stages, *, seen: bool, wanted: Callable[[], bool] = lambda: T
 def prepare(stages: Stages, *, wanted: Callable[[], bool], quiet: Callable[[], bool]) -> None:
     """Build views before anybody looks at them and would have to wait, stage by stage.
 
-    Each rests as soon as it is built: nothing is redrawn for nobody.
+    Each rests as soon as it is built: nothing is redrawn for nobody. It is built in one turn
+    and gets its place in another, and both wait while somebody acts.
 
     Args:
         stages: the views, those first that are waited for.
-        wanted: whether they are still unseen, asked before each stage.
+        wanted: whether they are still unseen, asked before each turn.
         quiet: whether nobody waits for an answer just now, asked likewise.
     """
+    waiting = [part for stage in stages for part in stage if part.waiting]
     left = _unbuilt(stages)
-    if not left or not wanted():
+    if not wanted() or not (left or waiting):
         return
-    again = left
     if quiet():
-        _show(left[0], rest=True)
-        again = left[1:]
-    after_a_breath(partial(prepare, again, wanted=wanted, quiet=quiet))
+        if waiting:
+            with pn.io.hold():
+                for part in waiting:
+                    part.arrive()
+        else:
+            _show(left[0], rest=True)
+    after_a_breath(partial(prepare, stages, wanted=wanted, quiet=quiet))
 
 
 def _build(stages: Stages, wanted: Callable[[], bool]) -> None:

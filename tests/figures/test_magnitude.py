@@ -28,6 +28,13 @@ def test_bars_are_pruned_shares_of_layers_that_have_scores():
     )
 
 
+def test_a_strategy_has_a_place_before_it_has_a_bar():
+    info = magnitude_info(ROWS, strategies=["auto", "osg"])
+    assert info.strategies == ("order as given", "auto", "osg")
+    assert [bar.strategy for bar in info.bars] == ["order as given", "osg", "order as given"]
+    assert info.bars[1].top == pytest.approx(-0.4 + 2 * 0.8 / 3)
+
+
 def test_nothing_is_selected_where_the_layer_is_not_shown():
     assert magnitude_info(ROWS, "pool").selected is None
     assert magnitude_info([]).bars == ()

@@ -101,6 +101,34 @@ def test_chart_that_is_made_follows_its_data_before_it_is_placed(info, monkeypat
     assert view.chart.info is view.data
 
 
+def test_chart_out_of_sight_waits_until_it_is_told_to_arrive(info, monkeypatch):
+    turns = []
+    monkeypatch.setattr(charts, "served", lambda: True)
+    monkeypatch.setattr(charts, "next_turn", turns.append)
+    view = Staged(chart_of, 200, data=info(3), seen=False)
+    assert not view.waiting
+    with set_curdoc(Document()):
+        view.seen = True
+        view.seen = False
+        turns.pop()()
+        assert view.waiting
+        assert list(view.__panel__()) == []
+        view.arrive()
+    assert not view.waiting
+    assert list(view.__panel__()) == [view.chart.__panel__()]
+
+
+def test_chart_that_waits_arrives_when_it_is_seen(info, monkeypatch):
+    monkeypatch.setattr(charts, "served", lambda: True)
+    monkeypatch.setattr(charts, "next_turn", lambda _: None)
+    view = Staged(chart_of, 200, data=info(3), seen=False)
+    with set_curdoc(Document()):
+        view.seen = True
+        view.seen = False
+        view.seen = True
+    assert list(view.__panel__()) == [view.chart.__panel__()]
+
+
 def test_figure_that_was_made_for_another_page_is_drawn_anew(info, figures):
     chart = chart_of(info(3))
     with set_curdoc(Document()):

@@ -109,6 +109,35 @@ def test_preparing_waits_while_somebody_acts_and_ends_when_the_views_are_seen(mo
     assert [one.drawn for one in figures] == [1, 0, 0]
 
 
+class Late(Figure):
+    """A view that has to be told to take its place."""
+
+    arrived = 0
+
+    @property
+    def waiting(self):
+        return self.built and not self.arrived
+
+    def arrive(self):
+        self.arrived += 1
+
+
+def test_prepared_views_arrive_in_turns_of_their_own_while_it_is_quiet(monkeypatch):
+    turns, quiet = [], [True]
+    monkeypatch.setattr(sight, "after_a_breath", turns.append)
+    first, second = Late(seen=False), Late(seen=False)
+    prepare([[first], [second]], wanted=lambda: True, quiet=lambda: quiet[0])
+    quiet[0] = False
+    turns.pop()()
+    assert (first.drawn, first.arrived, second.drawn) == (1, 0, 0)
+    quiet[0] = True
+    turns.pop()()
+    assert (first.drawn, first.arrived, second.drawn) == (1, 1, 0)
+    while turns:
+        turns.pop()()
+    assert (first.arrived, second.drawn, second.arrived) == (1, 1, 1)
+
+
 class Connections:
     """A served session, as far as it is asked how many browsers show it."""
 
