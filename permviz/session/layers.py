@@ -90,6 +90,36 @@ def dense_layers(graph: ChannelGraph, pattern: NMPattern) -> dict[str, str]:
     return {name: reason for name, reason in found.items() if reason}
 
 
+def nothing_searched(
+    graph: ChannelGraph, dense: Mapping[str, str], skipped: Mapping[str, str]
+) -> str:
+    """Why no channel group can be searched: what is in the way, each reason once.
+
+    Args:
+        graph: the analysed model.
+        dense: why layers are not pruned, by their names.
+        skipped: why channel groups are not searched, by their names.
+    """
+
+    def reason(layer: Layer) -> str:
+        if layer.name in dense:
+            return dense[layer.name]
+        if layer.frozen is not None:
+            return layer.frozen.reason
+        return next((skipped[name] for name in layer.inputs if name in skipped), "")
+
+    first: dict[str, str] = {}
+    for layer in graph.layers:
+        first.setdefault(reason(layer), layer.name)
+    told = [f"{name}: {why}" for why, name in first.items() if why][:_TOLD]
+    return " ".join(
+        ["No channel group of this model can be searched.", *(told or ["It has no layers."])]
+    )
+
+
+_TOLD = 4
+
+
 def _weight(layer: Layer) -> str:
     """The name that a layer's weight has for its module, computed or not."""
     return f"{layer.name}.weight" if layer.computed else layer.tensor

@@ -37,7 +37,7 @@ from permviz.session.events import (
     Status,
     StatusChanged,
 )
-from permviz.session.layers import LayerValues, dense_layers
+from permviz.session.layers import LayerValues, dense_layers, nothing_searched
 from permviz.session.log import EventLog, Observer
 from permviz.session.problems import FullScores, GroupProblem, group_problem
 from permviz.session.settings import SearchSettings
@@ -141,10 +141,7 @@ class Session:
                     f"This session is {self._status} already; make a new one to search again."
                 )
             if not self._tasks:
-                raise SessionError(
-                    "No channel group of this model can be searched; the layer table says why, "
-                    "layer by layer."
-                )
+                raise SessionError(nothing_searched(self.graph, self.dense, self.skipped))
             self._board.begin()
             self._set_status("running")
             for task in self._tasks:

@@ -4,9 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 
 from permviz.core.trace import Improved
 from permviz.errors import PatternError, ScoresError, SessionError, StrategyError
+from permviz.graph.analyze import analyze
 from permviz.session.board import Board
 from permviz.session.budget import SharedBudget
 from permviz.session.events import (
@@ -197,9 +200,17 @@ def test_a_session_runs_once(chain):
 
 def test_a_model_with_nothing_to_search_says_so(chain):
     session = Session(chain, SearchSettings(pattern="2:64"))
-    with pytest.raises(SessionError, match="No channel group"):
+    with pytest.raises(SessionError, match=r"No channel group .* a: 3 input channels are fewer"):
         session.start()
     assert set(session.skipped) == {"b", "c"}
+
+
+def test_what_is_in_the_way_of_a_search_is_said_with_the_way_out():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 16), weight_norm(nn.Linear(16, 4))).eval()
+    graph = analyze(model, torch.randn(2, 3))
+    with pytest.raises(SessionError, match=r"0: 3 input .* 1: .*WeightNorm.*remove_param"):
+        Session(graph, SearchSettings()).start()
 
 
 @pytest.mark.parametrize(
