@@ -119,7 +119,7 @@ class Pruned:
 def layer_exports(
     model: nn.Module, plan: PermutationPlan, pruned: Pruned, graph: ChannelGraph | None
 ) -> tuple[LayerExport, ...]:
-    """Describe every convolution and linear layer of an export, in the model's order."""
+    """Describe every layer of an export that takes a pattern, in the model's order."""
     moved = frozenset((move.tensor, move.axis) for move in plan.moves)
     frozen = _frozen_reasons(graph)
     return tuple(

@@ -23,7 +23,7 @@ class ExportReport:
         importance: name of the importance that pruning ranked by.
         fingerprints: of the model as given (``original``) and ``permuted``.
         strategies: which strategies found the orders, with the number of channel groups.
-        layers: every convolution and linear layer, in the model's order.
+        layers: every layer that takes a pattern, in the model's order.
         verification: figures of the output check; empty if no inputs were given.
         accuracy: rows of the accuracy table; empty if none was given.
         versions: of everything that took part.

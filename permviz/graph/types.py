@@ -136,7 +136,7 @@ class ChannelGraph:
         example_inputs: what it was captured and verified with; passed on to `verify` or
             `export`, they remember the forward function and the outputs that count.
         groups: the channel groups, each verified unless the analysis was told not to.
-        layers: every convolution and linear layer, in the order of execution.
+        layers: every layer with a weight that reads channels, in the order of execution.
         frozen: every axis that may not be permuted, with its reason.
         fingerprint: of the model.
         outputs: names of the outputs that count.

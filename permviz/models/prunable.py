@@ -1,7 +1,7 @@
 """The weights of a model that take an N:M pattern, and why the others do not."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -14,6 +14,8 @@ from permviz.graph.wrappers import bare
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+# An attention projects its inputs itself, by one packed weight or by three.
+_PROJECTIONS = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
 # GPT-2's linear layer, whose weight is input by output; found only where it is loaded, and by
 # identity, because many other classes have its name.
 _INPUT_FIRST = ("transformers.pytorch_utils", "Conv1D")
@@ -49,17 +51,13 @@ class Prunable:
 
 
 def prunables(model: nn.Module, stacks: Stacks = NO_STACKS) -> dict[str, Prunable]:
-    """Every weight of a convolution or linear layer, and every stack, by layer name.
+    """Every weight of a convolution, linear layer or attention, and every stack, by layer name.
 
     Raises:
         SourceError: a stack is not in the model.
     """
     found = {
-        name: Prunable(
-            name, name, "weight", _kind(layer), input_axis(layer), _groups_on_axis(layer)
-        )
-        for name, layer in model.named_modules()
-        if prunable(layer)
+        item.layer: item for name, part in model.named_modules() for item in _weights(name, part)
     }
     names = dict(model.named_parameters(remove_duplicate=False))
     for tensor, axis in stacks.items():
@@ -125,6 +123,17 @@ def remainders(
                     f"The last {last} dense, because {channels} is not a multiple of {parsed.m}."
                 )
     return notes
+
+
+def _weights(name: str, part: nn.Module) -> Iterator[Prunable]:
+    """The weights of a module, without those of the modules in it, that take a pattern."""
+    if prunable(part):
+        yield Prunable(name, name, "weight", _kind(part), input_axis(part), _groups_on_axis(part))
+    elif isinstance(part, nn.MultiheadAttention):
+        for parameter in _PROJECTIONS:
+            if getattr(part, parameter, None) is not None:
+                tensor = f"{name}.{parameter}" if name else parameter
+                yield Prunable(tensor, name, parameter, "linear", 1)
 
 
 def _kind(layer: nn.Module) -> str:

@@ -126,8 +126,8 @@ def _weight(layer: Layer) -> str:
 
 
 _UNMASKED = (
-    "Only weights of convolution and linear modules are pruned; this one belongs to another "
-    "kind of module, or is used without one."
+    "Only weights of convolution, linear and attention modules are pruned; this one belongs to "
+    "another kind of module, or is used without one."
 )
 
 
