@@ -1,9 +1,13 @@
 """One torch thread, and tests that share what is dear to make stay in one process."""
 
+import os
+
 import pytest
 import torch
 
-# The tests' tensors are small, and waiting threads spin on all cores.
+# The tests' tensors are small, and waiting threads spin on all cores; also in the servers,
+# notebooks and commands that tests start.
+os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
 
 _FOLDERS = {"browser"}

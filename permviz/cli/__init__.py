@@ -4,6 +4,7 @@ An error of permviz is one sentence on stderr and exit code 2, as are errors of 
 Ctrl-C is exit code 130 unless there was something to keep.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -17,6 +18,9 @@ _FAILED = 2
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
+    # Torch's threads spin while they wait for each other: beside a search, or anything else
+    # that uses the cores, a check of the output then takes four times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app(args=arguments, prog_name="permviz")
     except PermvizError as problem:
