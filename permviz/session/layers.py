@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,28 +91,32 @@ def dense_layers(graph: ChannelGraph, pattern: NMPattern) -> dict[str, str]:
     return {name: reason for name, reason in found.items() if reason}
 
 
-def nothing_searched(
-    graph: ChannelGraph, dense: Mapping[str, str], skipped: Mapping[str, str]
-) -> str:
-    """Why no channel group can be searched: what is in the way, each reason once.
+def unsearched(
+    layer: Layer, dense: Mapping[str, str], skipped: Mapping[str, str]
+) -> tuple[Literal["dense", "frozen", "skipped"], str]:
+    """Why no search moves a layer's input channels: its status, and the reason.
 
     Args:
-        graph: the analysed model.
+        layer: none of whose channel groups is searched, or which is not pruned.
         dense: why layers are not pruned, by their names.
         skipped: why channel groups are not searched, by their names.
     """
+    if layer.name in dense:
+        return "dense", dense[layer.name]
+    if layer.frozen is not None:
+        return "frozen", layer.frozen.reason
+    reasons = (skipped[name] for name in layer.inputs if name in skipped)
+    return "skipped", next(reasons, "Nothing about its inputs can be permuted.")
 
-    def reason(layer: Layer) -> str:
-        if layer.name in dense:
-            return dense[layer.name]
-        if layer.frozen is not None:
-            return layer.frozen.reason
-        return next((skipped[name] for name in layer.inputs if name in skipped), "")
 
+def nothing_searched(
+    graph: ChannelGraph, dense: Mapping[str, str], skipped: Mapping[str, str]
+) -> str:
+    """Why no channel group of a model can be searched: each reason once, with a layer."""
     first: dict[str, str] = {}
     for layer in graph.layers:
-        first.setdefault(reason(layer), layer.name)
-    told = [f"{name}: {why}" for why, name in first.items() if why][:_TOLD]
+        first.setdefault(unsearched(layer, dense, skipped)[1], layer.name)
+    told = [f"{name}: {reason}" for reason, name in first.items()][:_TOLD]
     return " ".join(
         ["No channel group of this model can be searched.", *(told or ["It has no layers."])]
     )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from permviz.core.score import Scores, as_array, efficacy_percent
 from permviz.graph.types import Layer
-from permviz.session.layers import score_matrix
+from permviz.session.layers import score_matrix, unsearched
 from permviz.session.session import Session
 
 LayerStatus = Literal["permuted", "frozen", "dense", "skipped", "waiting", "searching"]
@@ -205,14 +205,9 @@ def _row(session: Session, layer: Layer, running: set[str]) -> LayerRow:
 
 
 def _status(session: Session, layer: Layer, running: set[str]) -> tuple[LayerStatus, str]:
-    if layer.name in session.dense:
-        return "dense", session.dense[layer.name]
     searched = [name for name in layer.inputs if name in session.problems]
-    if layer.frozen is not None and not searched:
-        return "frozen", layer.frozen.reason
-    if not searched:
-        reasons = [session.skipped[name] for name in layer.inputs if name in session.skipped]
-        return "skipped", reasons[0] if reasons else "Nothing about its inputs can be permuted."
+    if layer.name in session.dense or not searched:
+        return unsearched(layer, session.dense, session.skipped)
     notes = " ".join(note for name in searched for note in session.notes.get(name, ()))
     if any(name in running for name in searched):
         return "searching", notes

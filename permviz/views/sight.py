@@ -70,18 +70,24 @@ def prepare(stages: Stages, *, wanted: Callable[[], bool], quiet: Callable[[], b
         wanted: whether they are still unseen, asked before each turn.
         quiet: whether nobody waits for an answer just now, asked likewise.
     """
-    waiting = [part for stage in stages for part in stage if part.waiting]
-    left = _unbuilt(stages)
-    if not wanted() or not (left or waiting):
+    if not stages or not wanted():
         return
     if quiet():
-        if waiting:
-            with pn.io.hold():
-                for part in waiting:
-                    part.arrive()
-        else:
-            _show(left[0], rest=True)
+        stages = stages[_prepare_one(stages[0]) :]
     after_a_breath(partial(prepare, stages, wanted=wanted, quiet=quiet))
+
+
+def _prepare_one(stage: Sequence[Sighted]) -> bool:
+    """Take one of two turns, and say whether it was the last one."""
+    if any(part.waiting for part in stage):
+        with pn.io.hold():
+            for part in stage:
+                if part.waiting:
+                    part.arrive()
+        return True
+    # What has nothing to show yet is not built by this, and not waited for.
+    _show([part for part in stage if not part.built], rest=True)
+    return not any(part.waiting for part in stage)
 
 
 def _build(stages: Stages, wanted: Callable[[], bool]) -> None:

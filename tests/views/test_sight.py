@@ -138,6 +138,18 @@ def test_prepared_views_arrive_in_turns_of_their_own_while_it_is_quiet(monkeypat
     assert (first.arrived, second.drawn, second.arrived) == (1, 1, 1)
 
 
+def test_what_has_nothing_to_show_keeps_no_other_from_being_prepared(monkeypatch):
+    turns = []
+    monkeypatch.setattr(sight, "after_a_breath", turns.append)
+    empty, full = Sighted(seen=False), Late(seen=False)
+    prepare([[empty], [full]], wanted=lambda: True, quiet=lambda: True)
+    for _ in range(4):
+        if turns:
+            turns.pop()()
+    assert (full.drawn, full.arrived) == (1, 1)
+    assert turns == []
+
+
 class Connections:
     """A served session, as far as it is asked how many browsers show it."""
 
