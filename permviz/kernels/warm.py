@@ -47,6 +47,13 @@ def ensure() -> None:
         run_once()
 
 
+def load() -> None:
+    """Load the kernels into this process, and compile here what is not on disk."""
+    with _lock:
+        if not ready():
+            run_once()
+
+
 def compile_all() -> None:
     """Fill numba's cache on disk, a process for each part of the kernels.
 

@@ -210,18 +210,29 @@ def deviation(block: Block, rng: np.random.Generator, kernels: Kernels) -> float
     Taken from the lower quartile, since a few large channels would otherwise set the heat
     for all others; where they do stand out, most swaps are smaller still.
     """
+    gains = _sample(block, rng, kernels)
+    return float(gains.std()) * min(1.0, _evenness(gains)) ** 2
+
+
+def evenness(block: Block, rng: np.random.Generator, kernels: Kernels) -> float:
+    """How alike the gains of swaps are: 1 for normal numbers, less where channels stand out."""
+    return _evenness(_sample(block, rng, kernels))
+
+
+def _evenness(gains: Values) -> float:
+    typical, deviation = float(np.quantile(np.abs(gains), 0.25)), float(gains.std())
+    return typical / _NORMAL_QUARTILE / deviation if typical > 0 else 1.0
+
+
+def _sample(block: Block, rng: np.random.Generator, kernels: Kernels) -> Values:
+    """Gains of swaps at random orders."""
     rows = block.columns.shape[1]
     sampled = min(block.stripes, max(_LEAST_SAMPLE, min(_SAMPLE, _SAMPLE_WORK // (16 * rows))))
     orders = _SAMPLE_WORK // (sampled**2 * rows)
     drawn = [
         _gains(block, sampled, rng, kernels) for _ in range(min(max(orders, 1), _SAMPLED_ORDERS))
     ]
-    gains = np.concatenate(drawn)
-    deviation = float(gains.std())
-    typical = float(np.quantile(np.abs(gains), 0.25)) / _NORMAL_QUARTILE
-    if not 0 < typical < deviation:
-        return deviation
-    return typical * typical / deviation
+    return np.concatenate(drawn)
 
 
 def _gains(block: Block, sampled: int, rng: np.random.Generator, kernels: Kernels) -> Values:

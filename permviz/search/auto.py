@@ -17,7 +17,7 @@ import numpy as np
 
 from permviz.kernels.protocol import Kernels
 from permviz.search import exact, osg
-from permviz.search.anneal import Anneal
+from permviz.search.anneal import Anneal, evenness
 from permviz.search.assignment import Assignment, seconds
 from permviz.search.channel_swap import SwapClimber
 from permviz.search.escape import climb
@@ -27,7 +27,13 @@ from permviz.search.perfect import Perfect
 from permviz.search.restarts import restarted
 from permviz.search.room import room
 from permviz.search.strategy import Block, Order, Steps, at_least
-from permviz.search.table_anneal import TableAnneal, swap_seconds, sweep_seconds, tabled
+from permviz.search.table_anneal import (
+    TableAnneal,
+    made_seconds,
+    swap_seconds,
+    sweep_seconds,
+    tabled,
+)
 
 _OPENED = 16
 
@@ -52,11 +58,22 @@ _SINGLE, _DEALT = 48, 128
 """Stripes from which on one chain with all the time is better than the best of two, and from
 which on two chains share one order."""
 
-_SWAPS = 4.0
-"""Swaps of a channel that annealing on a table wants time for."""
+_FIRST = 0.5
+"""Sweeps, in stripes, from which a hurried annealing pays where reassignment is dear."""
 
-_CACHED = 400_000
-"""Scores that stay in the caches with the table."""
+_DEAR, _DEARER = 60.0, 120.0
+"""Price of reassigning every stripe, in sweeps, from which uneven and any channels are
+annealed first."""
+
+_EVEN, _FIRST_UNEVEN, _FIRST_EVEN = 0.9, 0.85, 0.6
+"""Evenness of gains from which channels are even, and shares of the time to anneal them."""
+
+_HASTY_HOT, _HASTY_COLD, _HASTY_SWEEPS = 0.1, 0.04, 0.2
+"""Heat of a hurried annealing, and which part of the usual cold sweeps precede it."""
+
+_SWAPS, _UNEVEN, _ROWS_OF_UNEVEN = 2.5, 0.55, 16.0
+"""Swaps of a channel that annealing on a table wants time for; so many more where gains are
+less even than that, for as many rows: small channels change places for nothing there."""
 
 _LASTING = 1000.0
 """Swaps of a channel in a cooling: rather than a longer one, there is another."""
@@ -64,8 +81,8 @@ _LASTING = 1000.0
 _FEW, _WARM, _HOT = 10.0, 0.1, 0.15
 """Swaps of a channel below which annealing begins warm instead of hot."""
 
-_COLDEST, _COOLER = 0.06, 1.7
-"""Heat at the end, and by which part of the root of the room it is less."""
+_COLDEST, _COOLER, _LEAST_HEAT = 0.06, 1.7, 0.01
+"""Heat at the end, by which part of the root of the room it is less, and its least part."""
 
 _ROOMY, _CLIMB = 0.5, 0.05
 """Room above which an annealing is as hot as ever, and share of the time to find it out."""
@@ -135,17 +152,36 @@ class Auto:
         left = sweeps * work
         # Without a budget the result must not depend on the threads.
         chains = 2 if after is None else min(kernels.threads, _MOST_CHAINS)
-        if tabled(block, chains) and _swaps(block, left) >= _least_swaps(block):
+        even = 1.0 if block.stripes < _SINGLE else evenness(block, rng, kernels)
+        if tabled(block, chains) and left >= _least_seconds(block, even):
             order, remaining = yield from _climbed(order, block, rng, kernels)
             anneal = _on_table(block, left, chains, remaining)
             yield from _finished(anneal, order, left, block, rng, kernels)
             return
         if sweeps < _HURRY * block.stripes**2:
+            share = _share_to_anneal(sweeps, even, block)
+            if share > 0:
+                yield from self._hurried(share, order, block, rng, kernels)
+                return
             order = yield from Anneal().cold_sweeps(order, _cold(block), block, rng, kernels)
             order = yield from Assignment().rounds(order, block, rng, kernels)
         chains = 1 if _SINGLE <= block.stripes < _DEALT else 2
         anneal = Anneal(opened=_OPENED, sweeps=self._sweeps(block), chains=chains)
         yield from _finished(anneal, order, left, block, rng, kernels)
+
+    def _hurried(
+        self, share: float, order: Order, block: Block, rng: np.random.Generator, kernels: Kernels
+    ) -> Steps:
+        """Anneal for a share of a budget that is short for it, and reassign in the rest."""
+        sweeps = _HASTY_SWEEPS * _cold(block)
+        order = yield from Anneal().cold_sweeps(order, sweeps, block, rng, kernels)
+        cooler = _cooler(room(order, block, rng, kernels))
+        anneal = Anneal(
+            sweeps=self._sweeps(block), hot=cooler * _HASTY_HOT, cold=cooler * _HASTY_COLD
+        )
+        steps = anneal.steps_from(order, block, rng, kernels)
+        order = yield from _best(_share(steps, share), order, block, kernels)
+        yield from finished(order, 0, block, rng, kernels)
 
     def _sweeps(self, block: Block) -> int:
         """Sweeps for a block of this size, without a budget."""
@@ -153,14 +189,33 @@ class Auto:
         return max(1, round(self.sweeps * (_work(128, 512) / work) ** 0.55))
 
 
+def _share_to_anneal(sweeps: float, even: float, block: Block) -> float:
+    """Which share of a budget short of annealing is annealed for all the same.
+
+    Opening a few stripes costs by rows, assigning many does not: with few rows there are
+    enough sweeps for the price of a reassignment, which stops early on uneven channels.
+    """
+    stripes, rows = block.stripes, block.columns.shape[1]
+    price = seconds(stripes, rows) / _work(stripes, rows)
+    if sweeps < _FIRST * stripes or price < (_DEAR if even < _EVEN else _DEARER):
+        return 0.0
+    return _FIRST_UNEVEN if even < _EVEN else _FIRST_EVEN
+
+
+def _cooler(remaining: float) -> float:
+    """Part of the usual heat where so much room is left."""
+    return min(1.0, max(_LEAST_HEAT, _COOLER * remaining**0.5))
+
+
 def _swaps(block: Block, left: float) -> float:
     """How many swaps of a channel annealing on a table makes in so many seconds."""
     return left / (block.channels * swap_seconds(block))
 
 
-def _least_swaps(block: Block) -> float:
-    """How many are worth it: more where the scores leave the caches."""
-    return _SWAPS * (1.0 + (block.columns.size / _CACHED) ** 2)
+def _least_seconds(block: Block, even: float) -> float:
+    """Seconds of one core from which annealing on a table is better than on many."""
+    uneven = 0.0 if even >= _UNEVEN else block.columns.shape[1] / _ROWS_OF_UNEVEN
+    return _SWAPS * (1.0 + uneven) * block.channels * made_seconds(block)
 
 
 def _climbed(
@@ -180,7 +235,7 @@ def _climbed(
 def _on_table(block: Block, left: float, chains: int, remaining: float) -> TableAnneal:
     """Annealing on the table of all swaps for so many seconds of one core."""
     swaps = _swaps(block, left)
-    cooler = min(1.0, _COOLER * remaining**0.5)
+    cooler = _cooler(remaining)
     return TableAnneal(
         sweeps=max(1, round(left / sweep_seconds(block))),
         chains=chains,

@@ -36,7 +36,8 @@ def search(  # noqa: PLR0913 - the public entry point, keyword-only beyond two
         pattern: the N:M pattern.
         seed: seed of the random numbers; the same seed gives the same order unless the
             budget cuts the search short.
-        budget: searching time in seconds; None lets the strategy converge.
+        budget: searching time in seconds; None lets the strategy converge. The first search
+            of a process loads the kernels before that, some half a second.
         blocks: sets of channels that channels may not leave; one with all by default.
         device: where to search: ``cpu``, a torch device such as ``cuda``, ``torch:cpu`` for
             torch's operations on the CPU, or ``auto``; see `permviz.kernels.select.select`.

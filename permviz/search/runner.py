@@ -23,6 +23,7 @@ from permviz.core.trace import (
     Started,
 )
 from permviz.errors import StrategyError
+from permviz.kernels import warm
 from permviz.kernels.protocol import Kernels
 from permviz.search.bound import METHODS, then_bounded
 from permviz.search.ceiling import Ceiling, reasons, upper_bound
@@ -60,6 +61,9 @@ def run(
     The best so far is valid at every moment: a search that is cancelled or out of budget
     returns it. Events reach `on_event` on the calling thread, in order.
     """
+    if limits.budget is not None:
+        # Searching time has nothing to do with what a process loads once.
+        warm.load()
     with limits.control.turn() as turn:
         search = _Search(problem, strategy, kernels, limits, turn)
         for event in search.events():

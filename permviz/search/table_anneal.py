@@ -31,6 +31,10 @@ _MAX_ADDS = 15e9
 """Seconds of a swap that is refused, and of one that is made beside its lines, which take
 so many max-adds a second."""
 
+_SCATTERED, _FAR, _FROM_AFAR = 35e-9, 2048, 10e9
+"""Seconds of a channel to change columns, channels from which they are out of the caches,
+and max-adds a second of lines that are not in the nearest."""
+
 _MADE = 0.013
 """Swaps of a channel that a sweep makes, on the mean over an annealing."""
 
@@ -55,6 +59,14 @@ def swap_seconds(block: Block) -> float:
     """Rough time of a swap that is made, on one core."""
     lines = 2 * (block.pattern.m - 1)
     return _SWAP + lines * block.columns.size / _MAX_ADDS
+
+
+def made_seconds(block: Block) -> float:
+    """What such a swap takes with the columns of the table, which many channels scatter."""
+    channels = block.channels
+    lines = 2 * (block.pattern.m - 1)
+    scattered = channels * _SCATTERED * (1.0 + (channels / _FAR) ** 2)
+    return _SWAP + scattered + lines * block.columns.size / _FROM_AFAR
 
 
 def sweep_seconds(block: Block) -> float:

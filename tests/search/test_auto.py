@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -5,7 +8,7 @@ from permviz.core.pattern import NMPattern
 from permviz.core.problem import SearchProblem
 from permviz.core.score import retained, row_optimum
 from permviz.kernels.numba_cpu import NumbaKernels
-from permviz.search.anneal import Anneal, deviation
+from permviz.search.anneal import Anneal, deviation, evenness
 from permviz.search.assignment import Assignment
 from permviz.search.auto import Auto
 from permviz.search.ledger import StripeLedger
@@ -126,3 +129,34 @@ def drained(steps):
             return proposed, ended.value
         if order is not None:
             proposed.append(order)
+
+
+def test_gains_are_less_even_where_channels_differ():
+    rng = np.random.default_rng(0)
+    scores = np.abs(rng.standard_normal((32, 512)))
+    differing = scores * np.exp(rng.standard_normal(512))
+    assert evenness(block_of(scores), rng, FAST) == pytest.approx(1, abs=0.1)
+    assert evenness(block_of(differing), rng, FAST) < 0.55
+    assert evenness(block_of(np.ones((8, 64))), rng, FAST) == 1
+
+
+def test_a_hurried_annealing_of_uneven_channels_is_alike_on_any_threads():
+    # The table of all swaps does not fit this memory, and the sweeps are few.
+    rng = np.random.default_rng(0)
+    scores = np.abs(rng.standard_normal((8, 640))) * np.exp(rng.standard_normal(640))
+    problem, limits = SearchProblem.of(scores), Limits(3, memory=1 << 20)
+    one, two = (run(problem, Auto(sweeps=400), NumbaKernels(n), limits) for n in (1, 2))
+    assert one.permutation == two.permutation
+    assert one.efficacy > 99
+
+
+def test_a_process_loads_its_kernels_outside_the_budget_of_its_first_search():
+    script = (
+        "import numpy, permviz; "
+        "found = permviz.search(numpy.random.RandomState(0).rand(64, 128), budget=0.2); "
+        "print(found.efficacy)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert float(done.stdout) > 40
