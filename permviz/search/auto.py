@@ -58,15 +58,8 @@ _SINGLE, _DEALT = 48, 128
 """Stripes from which on one chain with all the time is better than the best of two, and from
 which on two chains share one order."""
 
-_FIRST = 0.5
-"""Sweeps, in stripes, from which a hurried annealing pays where reassignment is dear."""
-
-_DEAR, _DEARER = 60.0, 120.0
-"""Price of reassigning every stripe, in sweeps, from which uneven and any channels are
-annealed first."""
-
-_EVEN, _FIRST_UNEVEN, _FIRST_EVEN = 0.9, 0.85, 0.6
-"""Evenness of gains from which channels are even, and shares of the time to anneal them."""
+_EVEN = 0.9
+"""Evenness of gains from which channels are even."""
 
 _HASTY_HOT, _HASTY_COLD, _HASTY_SWEEPS = 0.1, 0.04, 0.2
 """Heat of a hurried annealing, and which part of the usual cold sweeps precede it."""
@@ -98,6 +91,27 @@ _TABLE, _SUM = 0.05, 5.0
 _ROWS = 64
 
 _SECONDS_OF_A_DRAW, _MAX_ADDS = 2e-6, 15e9
+
+
+@dataclass(frozen=True, slots=True)
+class _First:
+    """From where on a budget short of annealing is annealed for before it reassigns.
+
+    Attributes:
+        sweeps: that there is time for, in stripes.
+        price: of reassigning every stripe, in sweeps.
+        stripes: of the block.
+        share: of the time to anneal for.
+    """
+
+    sweeps: float
+    price: float
+    stripes: int
+    share: float
+
+
+_FIRST_UNEVEN = _First(sweeps=0.25, price=60.0, stripes=1, share=0.85)
+_FIRST_EVEN = _First(sweeps=0.5, price=120.0, stripes=768, share=0.6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +211,9 @@ def _share_to_anneal(sweeps: float, even: float, block: Block) -> float:
     """
     stripes, rows = block.stripes, block.columns.shape[1]
     price = seconds(stripes, rows) / _work(stripes, rows)
-    if sweeps < _FIRST * stripes or price < (_DEAR if even < _EVEN else _DEARER):
-        return 0.0
-    return _FIRST_UNEVEN if even < _EVEN else _FIRST_EVEN
+    first = _FIRST_EVEN if even >= _EVEN else _FIRST_UNEVEN
+    pays = sweeps >= first.sweeps * stripes and price >= first.price and stripes >= first.stripes
+    return first.share if pays else 0.0
 
 
 def _cooler(remaining: float) -> float:

@@ -38,7 +38,7 @@ SHAPES = tuple(
     tuple(map(int, shape.split("x")))
     for shape in chosen("SHAPES", "64x16,64x32,64x128,128x64,10x256,256x256,64x1024,512x512")
 )
-WIDE = ((2048, 2048), (256, 4096))
+WIDE = ((2048, 2048), (256, 4096), (64, 4096), (256, 1024))
 LAYERS = (
     ("mobilenet_v2", "features.2.conv.2"),
     ("mobilenet_v2", "features.8.conv.2"),
