@@ -221,7 +221,7 @@ def evenness(block: Block, rng: np.random.Generator, kernels: Kernels) -> float:
 
 def _evenness(gains: Values) -> float:
     typical, deviation = float(np.quantile(np.abs(gains), 0.25)), float(gains.std())
-    return typical / _NORMAL_QUARTILE / deviation if typical > 0 else 1.0
+    return typical / _NORMAL_QUARTILE / deviation if min(typical, deviation) > 0 else 1.0
 
 
 def _sample(block: Block, rng: np.random.Generator, kernels: Kernels) -> Values:

@@ -2,10 +2,10 @@
 
 Few channels are solved exactly. Where each row has few enough non-zeros, an order that
 loses nothing is looked for first. Then the pace of some first sweeps tells whether the
-budget is long enough to anneal, on the table of all swaps where that is small enough; if it
-is not, cold sweeps and reassignment get farther. An annealing is finished by a search of
-whole neighbourhoods. The runner keeps the best of
-all proposals, so no part can spoil another's result.
+budget is long enough to anneal, on the table of all swaps where that is small enough. If it
+is not, cold sweeps and reassignment get farther, or, with few rows, a hurried annealing
+before reassignment. An annealing is finished by a search of whole neighbourhoods. The runner
+keeps the best of all proposals, so no part can spoil another's result.
 """
 
 from collections.abc import Generator
@@ -227,7 +227,7 @@ def _swaps(block: Block, left: float) -> float:
 
 
 def _least_seconds(block: Block, even: float) -> float:
-    """Seconds of one core from which annealing on a table is better than on many."""
+    """Seconds of one core from which annealing on the table of all swaps pays."""
     uneven = 0.0 if even >= _UNEVEN else block.columns.shape[1] / _ROWS_OF_UNEVEN
     return _SWAPS * (1.0 + uneven) * block.channels * made_seconds(block)
 
