@@ -153,10 +153,10 @@ def test_a_hurried_annealing_of_uneven_channels_is_alike_on_any_threads():
 def test_a_process_loads_its_kernels_outside_the_budget_of_its_first_search():
     script = (
         "import numpy, permviz; "
-        "found = permviz.search(numpy.random.RandomState(0).rand(64, 128), budget=0.2); "
+        "found = permviz.search(numpy.random.RandomState(0).rand(64, 128), budget=0.05); "
         "print(found.efficacy)"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    assert float(done.stdout) > 40
+    assert float(done.stdout) > 20
