@@ -6,8 +6,11 @@ from functools import cache
 _USUAL = 10
 """Collections of what is younger, after which the interpreter looks through everything."""
 
-_PATIENT = 20 * _USUAL
-"""The same on a server, in case that it is never quiet."""
+_PATIENT = 4 * _USUAL
+"""The same on a server, in case that it is never quiet.
+
+That many layers looked at without a rest leave some 25 MB behind.
+"""
 
 
 @cache

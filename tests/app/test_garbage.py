@@ -28,4 +28,4 @@ def test_server_leaves_the_young_ones_as_they_are_and_puts_off_the_rest():
     young, middle, old = gc.get_threshold()
     garbage.put_off()
     garbage.put_off()
-    assert gc.get_threshold() == (young, middle, 20 * old)
+    assert gc.get_threshold() == (young, middle, 4 * old)
