@@ -64,19 +64,20 @@ class Controls(pn.viewable.Viewer):
         demo = pn.widgets.Button(label="Back to the model's own weights", **_WIDE)
         demo.visible = state.param.uploaded.rx()
         demo.on_click(lambda _: state.load())
-        named = pn.widgets.AutocompleteInput(
-            label="Its library and name",
-            placeholder="timm:resnet18",
-            options=list(suggestions()),
-            restrict=False,
-            min_characters=0,
-            search_strategy="includes",
-            **_WIDE,
-        )
-        named.param.watch(lambda event: self._named(named, event.new), "value")
         about = pn.pane.HTML(pn.bind(_about, state.param.opened), styles={"font-size": "12px"})
-        libraries = _folded("torchvision, timm, transformers", named)
+        libraries = _folded("torchvision, timm, transformers", *self._libraries())
         return [model, about, libraries, _folded("Weights from a file", upload), demo]
+
+    def _libraries(self) -> list[pn.widgets.Widget]:
+        # A field that completes what is typed would take its first guess, resnet50d for resnet50.
+        options = {"choose": ""} | {name: name for name in suggestions()}
+        some = pn.widgets.Select(label="Some of their networks", options=options, **_WIDE)
+        named = pn.widgets.TextInput(
+            label="Any other, by library and name", placeholder="timm:resnet18", **_WIDE
+        )
+        for field in (some, named):
+            field.param.watch(lambda event: self._named(event.obj, event.new), "value")
+        return [some, named]
 
     def _choose_model(self, event: param.parameterized.Event) -> None:
         state = self._state
@@ -85,7 +86,7 @@ class Controls(pn.viewable.Viewer):
             state.model = event.new
             state.load()
 
-    def _named(self, field: pn.widgets.AutocompleteInput, name: str) -> None:
+    def _named(self, field: pn.widgets.Widget, name: str) -> None:
         if name.strip():
             self._state.model = name.strip()
             self._state.load()
@@ -189,9 +190,9 @@ class Controls(pn.viewable.Viewer):
         return [bar, said, tasks]
 
 
-def _folded(title: str, inside: pn.viewable.Viewable) -> pn.Card:
+def _folded(title: str, *inside: pn.viewable.Viewable) -> pn.Card:
     return pn.Card(
-        inside,
+        *inside,
         header=pn.pane.HTML(title, styles={"font-size": "12px"}),
         collapsed=True,
         sizing_mode="stretch_width",

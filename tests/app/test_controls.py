@@ -69,11 +69,20 @@ def test_upload_goes_to_the_chosen_architecture(state, flow, settle):
 
 
 def test_a_model_of_a_library_is_asked_for_by_its_name(state, widgets, settle):
-    field = widgets("Its library and name")
+    field = widgets("Any other, by library and name")
     field.value = " torchvision:resnet18 "
     settle(state, lambda it: it.notice is not None)
     assert "'torchvision:resnet18'" in state.notice.text
     assert field.value == ""
+
+
+def test_some_models_of_libraries_are_there_to_be_chosen(state, widgets, settle):
+    some = widgets("Some of their networks")
+    assert "timm:resnet50d" in some.options
+    some.value = "transformers:bert"
+    settle(state, lambda it: it.notice is not None)
+    assert "'transformers:bert'" in state.notice.text
+    assert some.value == ""
 
 
 def test_random_weights_stand_out(opened):

@@ -1,0 +1,42 @@
+import re
+
+_SOME = "Some of their networks"
+_ANY = "Any other, by library and name"
+
+
+def test_a_network_of_a_library_is_chosen_and_searched(visit):
+    page = opened(visit)
+    page.page.get_by_label(_SOME).select_option("transformers:bert")
+    searched(page, "transformers:bert")
+
+
+def test_a_network_of_a_library_is_opened_by_the_name_that_was_typed(visit):
+    page = opened(visit)
+    field = page.page.get_by_label(_ANY)
+    # The beginning of a name that is among the suggestions.
+    field.press_sequentially("timm:mobilevit_xx")
+    field.press("Enter")
+    page.see("timm knows no model 'mobilevit_xx'")
+    field.press_sequentially("timm:mobilevit_xxs")
+    field.press("Enter")
+    searched(page, "timm:mobilevit_xxs")
+
+
+def opened(visit):
+    page = visit()
+    page.see(re.compile("^ready: "))
+    page.page.get_by_text("torchvision, timm, transformers").click()
+    return page
+
+
+def searched(page, name):
+    page.see(re.compile(f"^{re.escape(name)} with random weights"), timeout=120_000)
+    page.see(re.compile("^ready: "))
+    seconds = page.page.get_by_label("Seconds a strategy")
+    seconds.fill("1")
+    seconds.press("Tab")
+    page.button("Start").click()
+    page.see(re.compile("^finished: "))
+    page.see("passed")
+    assert f"model={name.replace(':', '%3A')}" in page.page.url
+    page.shoot(name.partition(":")[0])
