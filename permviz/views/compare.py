@@ -31,9 +31,10 @@ from permviz.views.comparing import (
 from permviz.views.following import Following
 from permviz.views.plots import SMALL, margins, savable
 from permviz.views.sight import Sighted, reveal
-from permviz.views.table import LAYER, TABLE_CSS, frame_patch
+from permviz.views.table import LAYER, TABLE_CSS, TOLD_WHOLE, frame_patch, layer_width
 
 _WIDE = {"sizing_mode": "stretch_width"}
+_WIDTHS = {WINNER: 104, AHEAD: 80, USED: 104, SHARES: 300}
 _TEXT = {"font-size": "12px"}
 _BUTTON = {"margin": (14, 4, 4, 4), "align": "end"}
 _NOTHING = (
@@ -144,8 +145,9 @@ class CompareView(Sighted):
         )
 
     def _new_table(self) -> pn.widgets.Tabulator:
+        frame = comparison_frame(self.comparison, self.choice)
         table = pn.widgets.Tabulator(
-            comparison_frame(self.comparison, self.choice),
+            frame,
             show_index=False,
             disabled=True,
             selectable=1,
@@ -155,7 +157,8 @@ class CompareView(Sighted):
             frozen_columns=[LAYER],
             stylesheets=[TABLE_CSS],
             titles={AHEAD: "ahead by (points)"},
-            widths={LAYER: 150, WINNER: 104, AHEAD: 80, USED: 104, SHARES: 300},
+            widths={LAYER: layer_width(frame[LAYER])} | _WIDTHS,
+            configuration=TOLD_WHOLE,
             **_WIDE,
         )
         table.param.watch(self._pick_row, "selection")

@@ -14,7 +14,7 @@ from permviz.export.checkpoint import FORMATS
 from permviz.export.deployability import deployability
 from permviz.session.report import LayerRow
 from permviz.views.sight import Sighted
-from permviz.views.table import TABLE_CSS, words
+from permviz.views.table import TABLE_CSS, TOLD_WHOLE, words
 
 
 def deployability_frame(rows: Sequence[LayerRow], pattern: NMPattern | str) -> pd.DataFrame:
@@ -95,6 +95,7 @@ class ExportView(Sighted):
             height=340,
             pagination=None,
             stylesheets=[TABLE_CSS],
+            configuration=TOLD_WHOLE,
             sizing_mode="stretch_width",
         )
         self._offer()

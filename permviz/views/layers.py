@@ -24,15 +24,17 @@ from permviz.views.table import (
     REASON,
     STATUS,
     TABLE_CSS,
+    TOLD_WHOLE,
     frame_patch,
     layer_frame,
+    layer_width,
 )
 from permviz.views.words import legend_html
 
 HEIGHT = 560
 
 
-_WIDTHS = {LAYER: 148, STATUS: 78, DEFAULT: 64, PERMUTED: 76, REASON: 420}
+_WIDTHS = {STATUS: 78, DEFAULT: 64, PERMUTED: 76, REASON: 420}
 _FILTERS = {
     LAYER: {"type": "input", "placeholder": "filter"},
     STATUS: {"type": "list", "valuesLookup": True, "clearable": True},
@@ -125,10 +127,13 @@ class LayersView(Sighted):
             margin=0,
             formatters={DEFAULT: percent, PERMUTED: percent}
             | {text: _efficacy_cell() for text in self.strategies},
-            widths=_WIDTHS | dict.fromkeys(self.strategies, 70),
+            widths=_WIDTHS
+            | {LAYER: layer_width(row.name for row in self.rows)}
+            | dict.fromkeys(self.strategies, 70),
             titles={text: f"efficacy % {text}" for text in self.strategies},
             text_align=dict.fromkeys([DEFAULT, PERMUTED], "right"),
             header_filters=_FILTERS,
+            configuration=TOLD_WHOLE,
         )
         table.param.watch(self._pick, "selection")
         return table

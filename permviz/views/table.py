@@ -21,7 +21,20 @@ TABLE_CSS = """
   height: 26px !important; min-height: 26px !important; padding: 4px 6px !important;
   font-size: 12px; }
 .tabulator .tabulator-header-filter input { padding: 1px 4px !important; font-size: 11px; }
+.tabulator .tabulator-cell[tabulator-field=layer] div {
+  direction: rtl; overflow: hidden; text-overflow: ellipsis; }
+.tabulator .tabulator-cell[tabulator-field=layer] div::before,
+.tabulator .tabulator-cell[tabulator-field=layer] div::after { content: "\\200E" / ""; }
 """
+"""A layer's name that is too long loses its beginning: what tells layers apart is at the end.
+
+The marks keep a name's own first and last characters, such as an underscore, in their place.
+"""
+
+TOLD_WHOLE = {"columnDefaults": {"tooltip": True}}
+"""Settings of a table that tells, under the mouse, what does not fit into its cell."""
+
+_LETTER, _NARROW, _WIDE = 6.3, 148, 236
 Patch = dict[str, list[tuple[int, object]]]
 
 
@@ -56,6 +69,12 @@ def frame_patch(old: pd.DataFrame, new: pd.DataFrame) -> Patch | None:
         if places.size:
             patch[str(column)] = [(int(place), after[place]) for place in places]
     return patch
+
+
+def layer_width(names: Iterable[str]) -> int:
+    """Pixels for the column of layers: what the longest name takes, within limits."""
+    longest = max(map(len, names), default=0)
+    return round(min(max(_LETTER * longest + 14, _NARROW), _WIDE))
 
 
 def words(values: Iterable[str]) -> pd.Series:

@@ -2,12 +2,24 @@ import re
 
 _SOME = "Some of their networks"
 _ANY = "Any other, by library and name"
+# Whether a letter of a cell's text is within the cell.
+SHOWN = """(cell, letter) => {
+    const range = document.createRange();
+    const text = cell.querySelector("div").firstChild;
+    range.setStart(text, letter);
+    range.setEnd(text, letter + 1);
+    const [box, inside] = [cell.getBoundingClientRect(), range.getBoundingClientRect()];
+    return inside.width > 0 && box.left <= inside.left && inside.right <= box.right; }"""
 
 
 def test_a_network_of_a_library_is_chosen_and_searched(visit):
     page = opened(visit)
     page.page.get_by_label(_SOME).select_option("transformers:bert")
     searched(page, "transformers:bert")
+    name = "bert.encoder.layer.0.attention.output.dense"
+    cell = page.page.locator("[tabulator-field=layer]", has_text=name)
+    for letter in (len(name) - 1, len(name) - 20):
+        assert cell.evaluate(SHOWN, letter)
 
 
 def test_a_network_of_a_library_is_opened_by_the_name_that_was_typed(visit):

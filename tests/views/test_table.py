@@ -3,7 +3,7 @@ import pytest
 
 from permviz.session.report import LayerRow, ModelTotals
 from permviz.views.export import deployability_frame
-from permviz.views.table import DEFAULT, LAYER, PERMUTED, frame_patch, layer_frame
+from permviz.views.table import DEFAULT, LAYER, PERMUTED, frame_patch, layer_frame, layer_width
 from permviz.views.words import layer_sentence, summary_html
 
 
@@ -19,6 +19,15 @@ def test_shares_and_efficacies_are_percents_and_unknown_ones_stay_empty():
     assert frame[DEFAULT].tolist() == [60.0, 60.0]
     assert frame[PERMUTED].tolist() == pytest.approx([75.0, np.nan], nan_ok=True)
     assert frame["osg"].tolist() == pytest.approx([50.0, np.nan], nan_ok=True)
+
+
+def test_long_names_get_more_room_within_limits():
+    short, middling, long = (
+        layer_width(["a", "bc"]),
+        layer_width(["x" * 30]),
+        layer_width(["x" * 90]),
+    )
+    assert layer_width([]) == short < middling < long < 240
 
 
 def test_only_what_changed_is_sent():
