@@ -83,6 +83,11 @@ def parse(text: str) -> Strategy:
     Raises:
         StrategyError: the text is not a name with keyword parameters, or `make` fails.
     """
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - of a user
+        raise StrategyError(
+            f"A {type(text).__name__} is no strategy's text; write a name, or a name with "
+            "parameters such as osg(stripes=2, escapes=100)."
+        )
     try:
         name, params = _name_and_params(ast.parse(text.strip(), mode="eval").body)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:

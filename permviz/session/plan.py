@@ -12,7 +12,7 @@ from permviz.graph.apply import apply_moves, moves
 from permviz.graph.fingerprint import fingerprint
 from permviz.graph.types import ChannelGraph
 from permviz.session.report import best_order
-from permviz.session.session import Session
+from permviz.session.session import Session, check_graph
 from permviz.session.settings import SearchSettings
 
 _PACKAGES = ("permviz", "torch", "numpy", "numba")
@@ -42,6 +42,7 @@ def plan(  # noqa: PLR0913 - a public entry point, keyword-only beyond two
     Raises:
         PermvizError: as `SearchSettings` and `Session` do.
     """
+    check_graph(graph)
     settings = SearchSettings((strategy,), pattern, seed, budget, importance, bound)
     with Session(graph, settings) as session:
         session.start()

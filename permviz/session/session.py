@@ -72,6 +72,7 @@ class Session:
         group_problems: what is searched for each channel group.
 
     Raises:
+        SessionError: the graph is none.
         ScoresError: a weight is NaN or infinite.
     """
 
@@ -84,6 +85,7 @@ class Session:
         giving_way: bool = False,
         store: Store | None = None,
     ) -> None:
+        check_graph(graph)
         self.graph = graph
         self.settings = settings
         scores: FullScores = importance(graph, settings.importance)
@@ -309,6 +311,15 @@ class Session:
     def _set_status(self, status: Status) -> None:
         self._status = status
         self._log.tell(StatusChanged(status))
+
+
+def check_graph(graph: ChannelGraph) -> None:
+    """Raise a `SessionError` for what is no graph, such as a model itself."""
+    if not isinstance(graph, ChannelGraph):  # pyright: ignore[reportUnnecessaryIsInstance] - of a user
+        raise SessionError(
+            f"A {type(graph).__name__} is no channel graph; pass what "
+            "permviz.analyze(model, example_inputs) returns."
+        )
 
 
 def _tasks(problems: Mapping[str, GroupProblem], settings: SearchSettings) -> tuple[_Task, ...]:

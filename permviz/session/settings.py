@@ -15,7 +15,7 @@ class SearchSettings:
 
     Attributes:
         strategies: texts such as ``osg(stripes=2, escapes=100)``; every one searches every
-            channel group. Stored with all parameters named, each once.
+            channel group. Stored as `describe` writes them, each once.
         pattern: the N:M pattern, as text or parsed.
         seed: seed of the random numbers.
         budget: seconds for one strategy over the whole model, shared out over the groups
@@ -38,7 +38,8 @@ class SearchSettings:
     bound: str | None = None
 
     def __post_init__(self) -> None:
-        named = tuple(dict.fromkeys(describe(parse(text)) for text in self.strategies))
+        texts = (self.strategies,) if isinstance(self.strategies, str) else self.strategies
+        named = tuple(dict.fromkeys(describe(parse(text)) for text in texts))
         if not named:
             raise StrategyError("No strategy is chosen; choose at least one, for example auto.")
         Limits(self.seed, self.budget, bound=self.bound)

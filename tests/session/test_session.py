@@ -10,6 +10,7 @@ from torch.nn.utils.parametrizations import weight_norm
 from permviz.core.trace import Improved
 from permviz.errors import PatternError, ScoresError, SessionError, StrategyError
 from permviz.graph.analyze import analyze
+from permviz.search.anneal import Anneal
 from permviz.session.board import Board
 from permviz.session.budget import SharedBudget
 from permviz.session.events import (
@@ -218,6 +219,7 @@ def test_what_is_in_the_way_of_a_search_is_said_with_the_way_out():
     [
         ({"strategies": ()}, StrategyError),
         ({"strategies": ("nothing",)}, StrategyError),
+        ({"strategies": (Anneal(),)}, StrategyError),
         ({"pattern": "4:4"}, PatternError),
         ({"seed": -1}, StrategyError),
         ({"budget": -1.0}, StrategyError),
@@ -233,6 +235,15 @@ def test_impossible_settings_are_refused(settings, error):
 def test_strategies_are_named_by_what_is_unusual_and_once():
     given = ("osg", "osg(stripes=2)", "random( count = 7 )")
     assert SearchSettings(given).strategies == ("osg", "random(count=7)")
+    assert SearchSettings("osg").strategies == ("osg",)
+
+
+def test_a_model_in_the_place_of_its_graph_is_told():
+    model = nn.Sequential(nn.Linear(8, 8))
+    with pytest.raises(SessionError, match=r"A Sequential is no channel graph; .*analyze"):
+        Session(model, SearchSettings())
+    with pytest.raises(SessionError, match=r"A Sequential is no channel graph; .*analyze"):
+        plan(model, torch.ones(1, 8))
 
 
 def test_a_budget_is_shared_by_price_and_what_is_left_goes_on():
