@@ -15,6 +15,7 @@ from permviz.models.libraries import suggestions
 from permviz.models.sources import architectures
 from permviz.search.registry import describe, parse, strategies
 from permviz.session.events import Progress
+from permviz.views.menu import Menu
 from permviz.views.words import progress_sentence
 
 PATTERNS = ["2:4", "1:4", "4:8", "1:2", "2:8"]
@@ -43,7 +44,7 @@ class Controls(pn.viewable.Viewer):
 
     def _source(self) -> list[pn.viewable.Viewable]:
         state = self._state
-        model = pn.widgets.Select(label="Model", **_WIDE)
+        model = Menu(label="Model", **_WIDE)
 
         def show(*_: object) -> None:
             # A given model, or one that a link asks for, need not be a known one.
@@ -71,7 +72,7 @@ class Controls(pn.viewable.Viewer):
     def _libraries(self) -> list[pn.widgets.Widget]:
         # A field that completes what is typed would take its first guess, resnet50d for resnet50.
         options = {"choose": ""} | {name: name for name in suggestions()}
-        some = pn.widgets.Select(label="Some of their networks", options=options, **_WIDE)
+        some = Menu(label="Some of their networks", options=options, **_WIDE)
         named = pn.widgets.TextInput(
             label="Any other, by library and name", placeholder="timm:resnet18", **_WIDE
         )
@@ -109,9 +110,7 @@ class Controls(pn.viewable.Viewer):
             min_characters=0,
             **_WIDE,
         )
-        importance = pn.widgets.Select.from_param(
-            state.param.importance, name="Importance", **_WIDE
-        )
+        importance = Menu.from_param(state.param.importance, name="Importance", **_WIDE)
         seed = pn.widgets.IntInput.from_param(state.param.seed, name="Seed", **_WIDE)
         budget = pn.widgets.FloatInput.from_param(
             state.param.budget, name="Seconds a strategy", placeholder="no limit", **_WIDE

@@ -29,6 +29,7 @@ from permviz.views.comparing import (
     sharing_sentence,
 )
 from permviz.views.following import Following
+from permviz.views.menu import Menu
 from permviz.views.plots import SMALL, margins, savable
 from permviz.views.sight import Sighted, reveal
 from permviz.views.table import LAYER, TABLE_CSS, TOLD_WHOLE, frame_patch, layer_width
@@ -112,8 +113,8 @@ class CompareView(Sighted):
         ]
 
     def _new_choice(self) -> pn.viewable.Viewable:
-        self._picked = pn.widgets.Select(label="Layer", width=200)
-        self._strategy = pn.widgets.Select(label="Strategy for it", width=230)
+        self._picked = Menu(label="Layer", width=200)
+        self._strategy = Menu(label="Strategy for it", width=230)
         self._picked.param.watch(self._pick_from_list, "value")
         use = pn.widgets.Button(label="Use this one", color="primary", **_BUTTON)
         best = pn.widgets.Button(label="Best everywhere", **_BUTTON)

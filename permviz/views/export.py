@@ -13,6 +13,7 @@ from permviz.core.pattern import NMPattern
 from permviz.export.checkpoint import FORMATS
 from permviz.export.deployability import deployability
 from permviz.session.report import LayerRow
+from permviz.views.menu import Menu
 from permviz.views.sight import Sighted
 from permviz.views.table import TABLE_CSS, TOLD_WHOLE, words
 
@@ -61,7 +62,7 @@ class ExportView(Sighted):
         **params: Any,
     ) -> None:
         super().__init__(**params)
-        self._order = pn.widgets.Select(label="Order to export", options=list(self.orders))
+        self._order = Menu(label="Order to export", options=list(self.orders))
         formats = pn.widgets.CheckBoxGroup(
             label="Formats", options=list(FORMATS), value=list(FORMATS), disabled=True
         )

@@ -18,6 +18,7 @@ from permviz.session.report import layer_rows
 from permviz.session.session import Session
 from permviz.views.chart import Chart, Staged
 from permviz.views.following import Following
+from permviz.views.menu import Menu
 from permviz.views.plots import SMALL, savable
 from permviz.views.sight import Sighted
 
@@ -72,7 +73,7 @@ class GroupsView(Sighted):
 
     def _new_parts(self, info: GroupsInfo) -> list[pn.viewable.Viewable]:
         names = [node.name for node in info.nodes]
-        self._picked = pn.widgets.Select(label="Layer", width=230, options=names)
+        self._picked = Menu(label="Layer", width=230, options=names)
         self._picked.param.watch(self._pick, "value")
         self._told = pn.pane.HTML(
             "", min_width=220, sizing_mode="stretch_width", styles={"font-size": "12px"}
@@ -207,7 +208,9 @@ def _group_story(graph: ChannelGraph, layer: Layer, group: ChannelGroup, does: s
         if names
     ]
     if carried:
-        told.append(f"{carried} biases, norms and the like move with it.")
+        several = "biases, norms and the like move"
+        moves = "bias, norm or the like moves" if carried == 1 else several
+        told.append(f"{carried} {moves} with it.")
     return " ".join(told)
 
 

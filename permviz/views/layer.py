@@ -13,6 +13,7 @@ from permviz.figures.pair import OrderPair, StripeInfo, stripe_info, stripe_plot
 from permviz.figures.tabular import csv_text
 from permviz.views.chart import Chart, Staged
 from permviz.views.heatmaps import HeatmapPair
+from permviz.views.menu import Menu
 from permviz.views.plots import LEGEND, SMALL, fitting, savable
 from permviz.views.replay import ReplayBar
 from permviz.views.sight import Sighted, Stages, prepare, reveal
@@ -177,8 +178,8 @@ class LayerView(Sighted):
 
     def __init__(self, on_replay: Callable[[], None] | None = None, **params: Any) -> None:
         super().__init__(**params)
-        self._layers = pn.widgets.Select(label="Layer", width=165)
-        self._orders = pn.widgets.Select(label="Order shown", width=175)
+        self._layers = Menu(label="Layer", width=165)
+        self._orders = Menu(label="Order shown", width=175)
         self._layers.param.watch(self._pick_layer, "value")
         self._orders.param.watch(self._pick_order, "value")
         self._offer()

@@ -21,6 +21,7 @@ TABLE_CSS = """
   height: 26px !important; min-height: 26px !important; padding: 4px 6px !important;
   font-size: 12px; }
 .tabulator .tabulator-header-filter input { padding: 1px 4px !important; font-size: 11px; }
+.tabulator-tooltip { color: #222; background: #fff; }
 .tabulator .tabulator-cell[tabulator-field=layer] div {
   direction: rtl; overflow: hidden; text-overflow: ellipsis; }
 .tabulator .tabulator-cell[tabulator-field=layer] div::before,

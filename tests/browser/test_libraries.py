@@ -12,6 +12,11 @@ SHOWN = """(cell, letter) => {
     return inside.width > 0 && box.left <= inside.left && inside.right <= box.right; }"""
 
 
+INK = """shown => {
+    const {color, backgroundColor} = getComputedStyle(shown);
+    return [color, backgroundColor]; }"""
+
+
 def test_a_network_of_a_library_is_chosen_and_searched(visit):
     page = opened(visit)
     page.page.get_by_label(_SOME).select_option("transformers:bert")
@@ -20,6 +25,12 @@ def test_a_network_of_a_library_is_chosen_and_searched(visit):
     cell = page.page.locator("[tabulator-field=layer]", has_text=name)
     for letter in (len(name) - 1, len(name) - 20):
         assert cell.evaluate(SHOWN, letter)
+    page.page.get_by_role("button", name=re.compile("theme|mode", re.IGNORECASE)).click()
+    cell.hover()
+    told = page.page.locator(".tabulator-tooltip", has_text=name)
+    told.wait_for()
+    ink, paper = told.evaluate(INK)
+    assert ink != paper
 
 
 def test_a_network_of_a_library_is_opened_by_the_name_that_was_typed(visit):
