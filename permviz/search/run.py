@@ -70,4 +70,9 @@ def _strategy(strategy: str | Strategy, params: dict[str, object]) -> Strategy:
             f"The parameters {', '.join(params)} go with a strategy's name; "
             f"{strategy!r} has its own already."
         )
+    if isinstance(strategy, type) or not hasattr(strategy, "steps"):
+        raise StrategyError(
+            f"A {type(strategy).__name__} is no strategy; pass a text such as "
+            "osg(stripes=2, escapes=100), or a strategy object."
+        )
     return strategy

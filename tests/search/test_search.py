@@ -93,6 +93,8 @@ def test_parameters_do_not_go_with_an_object():
         ({"budget": 0}, StrategyError),
         ({"budget": float("nan")}, StrategyError),
         ({"device": "abacus"}, StrategyError),
+        ({"strategy": 3}, StrategyError),
+        ({"strategy": ChannelSwap}, StrategyError),
         ({"blocks": [[0, 1], [1]]}, ScoresError),
     ],
 )
