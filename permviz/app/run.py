@@ -16,7 +16,9 @@ from permviz.session.settings import SearchSettings
 # Drawing takes the page's thread a tenth of a second; between drawings it must be free. The
 # table lays all its rows out anew, and a click that this falls into is lost.
 SUM_SECONDS = 2.0
-TRACK_SECONDS = 0.5
+PROGRESS_SECONDS = 0.5
+# Curves that are moved cost little; with a page's clock they are at most two ticks behind.
+CURVE_SECONDS = 0.05
 _CROWD = 4
 """Searches that one thread can draw at that pace beside answering clicks; more take turns."""
 
@@ -31,8 +33,8 @@ class Run:
         self._log = TrackLog()
         self._failures: list[str] = []
         self._findings = _Pace(SUM_SECONDS)
-        self._curves = _Pace(TRACK_SECONDS)
-        self._progress = _Pace(TRACK_SECONDS)
+        self._curves = _Pace(CURVE_SECONDS)
+        self._progress = _Pace(PROGRESS_SECONDS)
         self._unsubscribe = session.subscribe(self._events.append)
         _runs.add(self)
 

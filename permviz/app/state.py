@@ -207,11 +207,11 @@ class Explorer(Shown):
             self.tell("warning", message)
         if not self._follow_status(run) and run.progress_due():
             self.progress = run.session.progress
+        if run.tracks_due():
+            self.tracks = run.tracks(self._groups())
         # Each of these redraws something; one at a time keeps the page quick to answer.
         if self._later:
             self._later.popleft()()
-        elif run.tracks_due():
-            self.tracks = run.tracks(self._groups())
         elif not self._inbox.busy("findings") and run.findings_due():
             layer, shown = self.layer, _order(self.shown)
             self._inbox.start(

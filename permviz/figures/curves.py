@@ -19,6 +19,8 @@ MOST_POINTS = 400
 OPTIMUM = 100.0
 """Efficacy of the row optimum, in percent, by the definition of efficacy."""
 
+_BOUND = "upper bound"
+
 _LONGEST_NAME = 24
 _MOST_DECADES = 3
 
@@ -127,7 +129,7 @@ class CurveInfo:
         lines = self.lines
         names = [line.strategy for line in lines for _ in line.x]
         return {
-            "curve": [*names, "row optimum", "upper bound"],
+            "curve": [*names, "row optimum", _BOUND],
             self.clock: [*_joined([line.x for line in lines]).tolist(), "", ""],
             "efficacy_percent": [
                 *_joined([line.efficacy for line in lines]).tolist(),
@@ -205,12 +207,13 @@ def curve_plot(info: CurveInfo) -> hv.Overlay:
     curves = [
         _curve(line, info, colors[line.strategy], dashes[line.strategy]) for line in info.lines
     ]
-    overlay = hv.Overlay([*curves, *_limits(info)])
+    limits = [_limit(name, drawn) for name, drawn in _limits(info).items()]
+    overlay = hv.Overlay([*curves, *limits])
     overlay.opts(
         xlabel=info.clock,
         ylabel="efficacy in %",
         logx=info.log,
-        **({} if info.ticks is None else {"xticks": [(at, f"{at:g}") for at in info.ticks]}),
+        **({} if info.ticks is None else {"xticks": list(_marks(info.ticks).items())}),
         legend_position="right",
         legend_labels={name: _shortened(name) for name in names},
         xlim=info.span,
@@ -219,13 +222,45 @@ def curve_plot(info: CurveInfo) -> hv.Overlay:
     return overlay
 
 
+def follow_curves(figure: Any, info: CurveInfo) -> bool:
+    """Move the lines of a figure that is drawn to where they are now, and its axes with them.
+
+    It costs a tenth of drawing the figure anew.
+
+    Args:
+        figure: Bokeh's, as `curve_plot` is drawn.
+        info: where the lines are.
+
+    Returns:
+        Whether it could be done: False if the figure has other lines.
+    """
+    lines = {line.strategy: _steps(line, info.clock) for line in info.lines} | _limits(info)
+    sources = {drawn.name: drawn.data_source for drawn in figure.renderers}
+    if sources.keys() != lines.keys():
+        return False
+    for name, columns in lines.items():
+        sources[name].data = columns
+    for axis, (start, end) in ((figure.x_range, info.span), (figure.y_range, _heights(info))):
+        axis.update(start=start, end=end, reset_start=start, reset_end=end)
+    if info.ticks is not None:
+        (axis,) = figure.xaxis
+        axis.ticker.ticks = info.ticks
+        axis.major_label_overrides = _marks(info.ticks)
+    return True
+
+
+def _steps(line: CurveLine, clock: Clock) -> dict[str, NDArray[np.float64]]:
+    """A curve as it is drawn: level until the next point, and then upright."""
+    return {clock: np.repeat(line.x, 2)[1:], "efficacy": np.repeat(line.efficacy, 2)[:-1]}
+
+
 def _curve(line: CurveLine, info: CurveInfo, color: str, dash: str) -> hv.Curve:
-    drawn = hv.Curve((line.x, line.efficacy), info.clock, "efficacy", label=line.strategy)
+    steps = _steps(line, info.clock)
+    drawn = hv.Curve(steps, info.clock, "efficacy", label=line.strategy)
     drawn.opts(
         color=color,
         line_dash=dash,
         line_width=2.5,
-        interpolation="steps-post",
         # Only what elements say of it makes the axes follow the data.
         framewise=True,
         tools=["hover"],
@@ -238,21 +273,31 @@ def _curve(line: CurveLine, info: CurveInfo, color: str, dash: str) -> hv.Curve:
     return drawn
 
 
+def _marks(ticks: Sequence[float]) -> dict[float, str]:
+    return {at: f"{at:g}" for at in ticks}
+
+
 def _shortened(name: str) -> str:
     """A name that leaves room for the curves beside the legend."""
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
-def _limits(info: CurveInfo) -> list[hv.Curve]:
+def _limits(info: CurveInfo) -> dict[str, dict[str, NDArray[np.float64]]]:
     """Two level lines; nobody needs the upper one where the axis ends below it."""
-    first, last = info.span
-    known = [("upper bound", info.bound, "dashed")] if info.bounded else []
-    lines = []
-    for name, level, dash in [("row optimum", OPTIMUM, "solid"), *known]:
-        line = hv.Curve(([first, last], [level, level]), "from", "level", label=name)
-        line.opts(color=DEFAULT, line_width=1.5, line_dash=dash, framewise=True)
-        lines.append(line)
-    return lines
+    known = {"row optimum": OPTIMUM} | ({_BOUND: info.bound} if info.bounded else {})
+    across = np.array(info.span)
+    return {name: {"from": across, "level": np.full(2, level)} for name, level in known.items()}
+
+
+def _limit(name: str, drawn: dict[str, NDArray[np.float64]]) -> hv.Curve:
+    line = hv.Curve(drawn, "from", "level", label=name)
+    line.opts(
+        color=DEFAULT,
+        line_width=1.5,
+        line_dash="dashed" if name == _BOUND else "solid",
+        framewise=True,
+    )
+    return line
 
 
 def _heights(info: CurveInfo) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from holoviews.streams import Pipe, Stream
 from permviz.figures.tabular import Tabular, csv_text
 from permviz.views.figure import Figure
 from permviz.views.plots import Hook, live
-from permviz.views.sight import Sighted, next_turn, served
+from permviz.views.sight import Sighted, in_its_turn, next_turn, served
 
 # The theme of the served page sets the size of all text in figures, in the browser, to about
 # 1 em whatever was asked for; so the em has to be what is wanted.
@@ -53,6 +53,8 @@ class Chart(pn.viewable.Viewer):
         info: computes the figure's data from what is sent, and from what is in sight; by
             default they are what is sent.
         name: of the files that are saved, without their endings.
+        follow: brings a figure of Bokeh's up to new data without drawing it anew, and says
+            whether it could; only for what is sent as it is drawn.
         zoom: makes the figure be drawn anew for what is in sight, and gives it the same
             axes as all figures of a page that have one.
         options: plot options, `hooks` among them.
@@ -65,11 +67,12 @@ class Chart(pn.viewable.Viewer):
         info: Callable[..., Tabular] | None = None,
         *,
         name: str,
+        follow: Callable[[Any, Any], bool] | None = None,
         zoom: Zoom | None = None,
         **options: Any,
     ) -> None:
         super().__init__()
-        self._pipe, self._zoom = Pipe(data=data), zoom
+        self._pipe, self._zoom, self._follow = Pipe(data=data), zoom, follow
         self._info: Tabular | None = None
 
         def draw(data: Any, **ranges: Any) -> Any:
@@ -119,7 +122,19 @@ class Chart(pn.viewable.Viewer):
         zoom = self._zoom
         if zoom is not None and zoom.of(data) != zoom.of(self.data):
             zoom.stream.reset()
-        self._pipe.send(data)
+        if not self._followed(data):
+            self._pipe.send(data)
+
+    def _followed(self, data: Any) -> bool:
+        follow, figures = self._follow, self._figure.figures
+        # In a notebook only drawing tells the browser.
+        if follow is None or not figures or not served():
+            return False
+        if not all(follow(figure, data) for figure in figures):
+            return False
+        self._info = data
+        self._pipe.update(data=data)
+        return True
 
     def csv(self) -> io.StringIO:
         """The data of what is drawn, as a file of text."""
@@ -137,6 +152,9 @@ class Staged(Sighted):
         height: of the chart, in points, which is kept free until it is there.
         figure: what needs another chart where it differs; by default nothing.
         look: what looks different where it differs; by default all data do.
+        scene: what looks as different as another picture where it differs, and is drawn at
+            once; where it stays the same, parts of the page are drawn one a turn. By default
+            all data do.
         params: parameters of the view.
 
     Attributes:
@@ -153,10 +171,11 @@ class Staged(Sighted):
         *,
         figure: Callable[[Any], object] = lambda _: None,
         look: Callable[[Any], object] = id,
+        scene: Callable[[Any], object] = id,
         **params: Any,
     ) -> None:
         super().__init__(**params)
-        self._build, self._figure, self._look = build, figure, look
+        self._build, self._figure, self._look, self._scene = build, figure, look, scene
         self.chart: Chart | None = None
         self._layout = pn.Column(
             height=height, margin=0, sizing_mode="stretch_width", tags=[ISLAND]
@@ -188,8 +207,19 @@ class Staged(Sighted):
                 self._place()
             return
         if self._look(data) != self._look(chart.data):
-            chart.send(data)
+            if self._scene(data) == self._scene(chart.data):
+                in_its_turn(self._send)
+            else:
+                chart.send(data)
         self._place()
+
+    def _send(self) -> None:
+        """Draw what is shown by now."""
+        data, chart = self.data, self.chart
+        if not self.seen or data is None or chart is None:
+            return
+        if self._figure(data) == self._figure(chart.data) and chart.data is not data:
+            chart.send(data)
 
     @property
     def waiting(self) -> bool:

@@ -18,6 +18,11 @@ class Figure(pn.pane.HoloViews):
         """Draw for the page at hand; the plot is used when the pane is displayed there."""
         self._made = super()._render(pn.state.curdoc, None, None)
 
+    @property
+    def figures(self) -> list[Any]:
+        """Bokeh's figures, one for each place where it is displayed."""
+        return [plot.state for plot, _ in self._plots.values()]
+
     def _render(self, doc: Any, comm: Any, root: Any) -> Any:
         made, self._made = self._made, None
         if made is None or made.document is not doc:

@@ -76,6 +76,11 @@ class Shown:
         return (*self._layer, self.pair.order.tobytes())
 
     @property
+    def scene(self) -> tuple[object, ...]:
+        """What has to look the same in all figures at any time."""
+        return self.pair.layer, self.shape, self.kind
+
+    @property
     def _layer(self) -> tuple[object, ...]:
         return self.pair.layer, id(self.pair.scores), str(self.pair.pattern)
 
@@ -138,9 +143,13 @@ class HeatmapPair(Sighted):
         super().__init__(**params)
         sides = [pn.bind(partial(_shown, side), self.param.pair, self.param.kind) for side in SIDES]
         maps = [
-            Staged(_heatmap_chart, HEIGHT, look=_HEATMAP, data=side, seen=False) for side in sides
+            Staged(_heatmap_chart, HEIGHT, look=_HEATMAP, scene=_SCENE, data=side, seen=False)
+            for side in sides
         ]
-        strips = [Staged(_gains_chart, STRIP, look=_GAINS, data=side, seen=False) for side in sides]
+        strips = [
+            Staged(_gains_chart, STRIP, look=_GAINS, scene=_SCENE, data=side, seen=False)
+            for side in sides
+        ]
         self.parts: Sequence[Staged] = (*maps, *strips)
         self.stages = tuple([one] for one in self.parts)
         told = pn.pane.HTML(
@@ -169,7 +178,7 @@ def _shown(side: Side, pair: OrderPair | None, kind: Kind) -> Shown | None:
     return None if pair is None else Shown(pair, side, kind, kind_limit(pair, kind))
 
 
-_SHAPE = attrgetter("shape")
+_SHAPE, _SCENE = attrgetter("shape"), attrgetter("scene")
 _HEATMAP, _GAINS = attrgetter("heatmap_look"), attrgetter("gains_look")
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 import panel as pn
 import param
 
-from permviz.figures.curves import Clock, CurveInfo, Track, curve_info, curve_plot
+from permviz.figures.curves import Clock, CurveInfo, Track, curve_info, curve_plot, follow_curves
 from permviz.figures.moves import MovesInfo, moves_info, moves_plot
 from permviz.figures.pair import OrderPair, StripeInfo, stripe_info, stripe_plot
 from permviz.figures.tabular import csv_text
@@ -102,12 +103,20 @@ def _lines_and_axes(info: CurveInfo) -> tuple[object, ...]:
 
 
 def _curves_chart(info: CurveInfo) -> Chart:
-    return Chart(curve_plot, info, name=f"curves by {info.clock}", legend_opts=LEGEND, **_WIDE)
+    return Chart(
+        curve_plot,
+        info,
+        name=f"curves by {info.clock}",
+        follow=follow_curves,
+        legend_opts=LEGEND,
+        **_WIDE,
+    )
 
 
 def moves_view(pair: Any, **params: Any) -> Staged:
     """Where each channel went, for a `pair`."""
-    return _of_pair(moves_info, _moves_chart, _style, pair=pair, **params)
+    scene = attrgetter("layer", "new.size")
+    return _of_pair(moves_info, _moves_chart, _style, scene=scene, pair=pair, **params)
 
 
 def stripes_view(pair: Any, **params: Any) -> Staged:

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from weakref import WeakKeyDictionary, WeakMethod
 
 import panel as pn
 import param
+from bokeh.document import Document
 from bokeh.server.contexts import BokehSessionContext
 
 
@@ -136,6 +138,39 @@ def after_a_breath(turn: Callable[[], None]) -> None:
 def next_turn(turn: Callable[[], None]) -> None:
     """Call once whoever clicked meanwhile is answered."""
     _later(turn, _ANSWER_MILLISECONDS)
+
+
+def in_its_turn(turn: Callable[[], None]) -> None:
+    """Call a method after all that were asked for before, in a turn of its own, and only once.
+
+    Outside of a served page, call it at once.
+    """
+    page = pn.state.curdoc
+    if page is None or not served():
+        turn()
+        return
+    waiting = _waiting.setdefault(page, [])
+    # A page that is closed meanwhile must not be kept by what it will never come to.
+    weak = WeakMethod(turn)
+    if weak not in waiting:
+        waiting.append(weak)
+        if len(waiting) == 1:
+            next_turn(partial(_take_turn, waiting))
+
+
+_waiting: WeakKeyDictionary[Document, list[WeakMethod[Callable[[], None]]]] = WeakKeyDictionary()
+
+
+def _take_turn(waiting: list[WeakMethod[Callable[[], None]]]) -> None:
+    turn = waiting[0]()
+    try:
+        with pn.io.hold():
+            if turn is not None:
+                turn()
+    finally:
+        del waiting[0]
+        if waiting:
+            next_turn(partial(_take_turn, waiting))
 
 
 def _later(turn: Callable[[], None], milliseconds: int) -> None:

@@ -62,7 +62,10 @@ def test_plot_has_a_curve_for_each_strategy_in_order():
     assert optimum.dimension_values("level").tolist() == [OPTIMUM, OPTIMUM]
     assert optimum.dimension_values("from").tolist() == [0.0, 1.75]
     assert (first.label, second.label) == ("osg", "channel_swap")
-    np.testing.assert_array_equal(first.dimension_values("efficacy"), [0, 1, 2, 3, 3])
+    # Drawn as steps.
+    steps = [0, 0.5, 0.5, 1, 1, 1.5, 1.5, 1.75, 1.75]
+    assert first.dimension_values("seconds").tolist() == steps
+    assert first.dimension_values("efficacy").tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 3]
 
 
 def test_logarithmic_time_begins_before_the_first_improvement():

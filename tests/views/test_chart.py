@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,12 +10,13 @@ from panel.io.state import set_curdoc
 from torch import nn
 
 import permviz as pv
-from permviz.figures.curves import Track, curve_info, curve_plot
+from permviz.figures.curves import Track, curve_info, curve_plot, follow_curves
+from permviz.figures.tabular import csv_text
 from permviz.views import chart as charts
 from permviz.views.chart import Chart, Staged
 from permviz.views.compare import Compare
 from permviz.views.groups import Groups
-from permviz.views.layer import LayerView
+from permviz.views.layer import LayerView, _curves_chart
 from permviz.views.plots import savable
 
 
@@ -37,11 +39,75 @@ def test_chart_hands_out_the_data_of_what_it_drew_last(info, figures):
     assert read[0]["curve"] == "osg"
 
 
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("bound", [100.0, 60.0])
+def test_lines_that_are_moved_are_as_those_that_are_drawn(tracks, figures, monkeypatch, log, bound):
+    def now(points):
+        found = {name: replace(one, bound=bound) for name, one in tracks(points).items()}
+        return curve_info(found, log=log)
+
+    chart = _curves_chart(now(3))
+    (moved,) = figures(chart.__panel__().get_root())
+    before = seen(moved)
+    monkeypatch.setattr(charts, "served", lambda: True)
+    with monkeypatch.context() as drawing:
+        drawing.setattr(chart._pipe, "send", pytest.fail)
+        chart.send(now(20))
+    (drawn,) = figures(_curves_chart(now(20)).__panel__().get_root())
+    assert seen(moved) == seen(drawn) != before
+    assert chart.csv().getvalue() == csv_text(now(20))
+    assert chart.data is chart.info
+    # Drawing goes on from there.
+    monkeypatch.setattr(charts, "served", lambda: False)
+    chart.send(now(30))
+    (drawn,) = figures(_curves_chart(now(30)).__panel__().get_root())
+    assert seen(moved) == seen(drawn)
+
+
+def seen(figure):
+    lines = {
+        one.name: {key: list(value) for key, value in one.data_source.data.items()}
+        for one in figure.renderers
+    }
+    ranges = [(one.start, one.end, one.reset_end) for one in (figure.x_range, figure.y_range)]
+    (axis,) = figure.xaxis
+    return lines, ranges, getattr(axis.ticker, "ticks", None), axis.major_label_overrides
+
+
+def test_lines_that_a_figure_does_not_have_are_drawn(tracks, figures, monkeypatch):
+    chart = _curves_chart(curve_info(tracks(3)))
+    (figure,) = figures(chart.__panel__().get_root())
+    found = {name: replace(one, bound=60.0) for name, one in tracks(3).items()}
+    assert not follow_curves(figure, curve_info(found))
+    monkeypatch.setattr(charts, "served", lambda: True)
+    chart.send(curve_info(found))
+    assert {one.name for one in figure.renderers} >= {"row optimum", "upper bound"}
+
+
 def test_picture_is_saved_under_the_name_of_the_chart(info, figures):
     (figure,) = figures(chart_of(info(3)).__panel__().get_root())
     (save,) = (tool for tool in figure.toolbar.tools if isinstance(tool, SaveTool))
     assert save.filename == "curves"
     assert not any(tool.visible for tool in figure.toolbar.tools if tool is not save)
+
+
+def test_what_is_still_the_same_scene_is_drawn_in_a_turn_of_its_own(info, monkeypatch):
+    turns = []
+    monkeypatch.setattr(charts, "in_its_turn", turns.append)
+    scene = [1]
+    view = Staged(chart_of, 200, scene=lambda _: scene[0], data=info(3))
+    first = view.chart.data
+    view.data = info(4)
+    view.data = info(5)
+    assert view.chart.data is first
+    for turn in turns:
+        turn()
+    assert view.chart.data is view.data
+    scenes = iter([1, 2])
+    monkeypatch.setattr(view, "_scene", lambda _: next(scenes))
+    turns.clear()
+    view.data = info(6)
+    assert (view.chart.data is view.data, turns) == (True, [])
 
 
 def test_chart_is_built_when_it_is_seen_and_again_only_for_another_figure(info):

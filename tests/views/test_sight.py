@@ -5,7 +5,7 @@ from bokeh.server.contexts import BokehSessionContext
 from panel.io.state import set_curdoc
 
 from permviz.views import sight
-from permviz.views.sight import Sighted, connected, prepare, reveal
+from permviz.views.sight import Sighted, connected, in_its_turn, prepare, reveal
 
 
 def test_views_come_into_sight_one_stage_a_turn(monkeypatch):
@@ -171,3 +171,49 @@ def test_what_is_not_served_is_not_connected():
     assert not connected()
     with set_curdoc(Document()):
         assert not connected()
+
+
+class Painter:
+    def __init__(self, name, painted):
+        self.name, self.painted = name, painted
+
+    def paint(self):
+        self.painted.append(self.name)
+
+
+def test_turns_are_taken_one_by_one_and_each_once(monkeypatch):
+    painted, later = [], []
+    monkeypatch.setattr(sight, "next_turn", later.append)
+    monkeypatch.setattr(sight, "served", lambda: True)
+    first, second, gone = (Painter(name, painted) for name in "abc")
+    with set_curdoc(Document()):
+        for one in (first, gone, second, first):
+            in_its_turn(one.paint)
+        assert len(later) == 1
+        del gone, one
+        while later:
+            later.pop()()
+        assert painted == ["a", "b"]
+        in_its_turn(first.paint)
+        later.pop()()
+    assert painted == ["a", "b", "a"]
+
+
+def test_a_turn_that_fails_does_not_hold_up_the_others(monkeypatch):
+    painted, later = [], []
+    monkeypatch.setattr(sight, "next_turn", later.append)
+    monkeypatch.setattr(sight, "served", lambda: True)
+    broken, other = Painter("a", None), Painter("b", painted)
+    with set_curdoc(Document()):
+        in_its_turn(broken.paint)
+        in_its_turn(other.paint)
+        with pytest.raises(AttributeError):
+            later.pop()()
+        later.pop()()
+    assert painted == ["b"]
+
+
+def test_without_a_server_a_turn_is_taken_at_once():
+    painted = []
+    in_its_turn(Painter("a", painted).paint)
+    assert painted == ["a"]
