@@ -59,8 +59,11 @@ class Run:
         return failures
 
     def findings_due(self) -> bool:
-        """Whether to sum up now: something happened, and the last time is a while ago."""
-        return self._findings.take()
+        """Whether to sum up now: something happened, and the last time is a while ago.
+
+        At the end of the search nobody waits for that.
+        """
+        return self._findings.take(at_once=self.session.status in {"finished", "cancelled"})
 
     def tracks_due(self) -> bool:
         """Whether to show the curves anew."""
@@ -104,9 +107,10 @@ class _Pace:
         self._seconds = seconds
         self._last = float("-inf")
 
-    def take(self) -> bool:
+    def take(self, *, at_once: bool = False) -> bool:
         now = time.monotonic()
-        if not self.wanted or now - self._last < self._seconds * _slower():
+        due = at_once or now - self._last >= self._seconds * _slower()
+        if not (self.wanted and due):
             return False
         self.wanted, self._last = False, now
         return True

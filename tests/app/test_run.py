@@ -52,6 +52,17 @@ def test_findings_are_summed_up_once_in_a_while(clock, follow):
     assert alone.findings_due()
 
 
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("status", ["finished", "cancelled"])
+def test_what_a_search_found_in_the_end_is_summed_up_at_once(follow, status):
+    ended = follow("running")
+    assert ended.findings_due()
+    ended.session.status = status
+    assert not ended.findings_due()
+    ended._findings.wanted = True
+    assert ended.findings_due()
+
+
 @pytest.mark.parametrize(("status", "due"), [("running", False), ("finished", True)])
 def test_in_a_crowd_of_searches_pages_take_turns(clock, follow, status, due):
     one = follow("running")
