@@ -37,12 +37,12 @@ def test_a_network_of_a_library_is_opened_by_the_name_that_was_typed(visit):
     page = opened(visit)
     field = page.page.get_by_label(_ANY)
     # The beginning of a name that is among the suggestions.
-    field.press_sequentially("timm:mobilevit_xx")
+    field.press_sequentially("timm:test_efficientne")
     field.press("Enter")
-    page.see("timm knows no model 'mobilevit_xx'")
-    field.press_sequentially("timm:mobilevit_xxs")
+    page.see("timm knows no model 'test_efficientne'")
+    field.press_sequentially("timm:test_efficientnet")
     field.press("Enter")
-    searched(page, "timm:mobilevit_xxs")
+    searched(page, "timm:test_efficientnet")
 
 
 def opened(visit):

@@ -29,8 +29,12 @@ ARGUMENTS = [
 # What a page does when it is closed in the middle of a message is no fault of ours.
 _CLOSED = re.compile(r"WebSocketClosedError|StreamClosedError|Task exception was never retrieved")
 
-# Bokeh's own ping may find a page closed before its socket says so, and then it closes twice.
-_CLOSED_TWICE = re.compile(r"assert self\._session is not None\n[ ^]*\nAssertionError")
+# Bokeh's own ping may find a page closed before its socket says so, and then it closes twice;
+# or the last messages of a page are read when it is closed already.
+_CLOSED_TWICE = re.compile(
+    r"(?: error: AssertionError\(\)\nTraceback .*\n(?: .*\n)*?)?"
+    r" *assert self\._session is not None\n[ ^]*\nAssertionError"
+)
 
 
 def free_port():
