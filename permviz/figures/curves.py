@@ -225,7 +225,7 @@ def curve_plot(info: CurveInfo) -> hv.Overlay:
 def follow_curves(figure: Any, info: CurveInfo) -> bool:
     """Move the lines of a figure that is drawn to where they are now, and its axes with them.
 
-    It costs a tenth of drawing the figure anew.
+    It costs a small part of drawing the figure anew.
 
     Args:
         figure: Bokeh's, as `curve_plot` is drawn.

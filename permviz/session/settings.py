@@ -14,8 +14,8 @@ class SearchSettings:
     """Which strategies search, for which pattern, and for how long.
 
     Attributes:
-        strategies: texts such as ``osg(stripes=2, escapes=100)``; every one searches every
-            channel group. Stored as `describe` writes them, each once.
+        strategies: texts such as ``osg(stripes=2, escapes=100)``, or a single one; every one
+            searches every channel group. Stored as `describe` writes them, each once.
         pattern: the N:M pattern, as text or parsed.
         seed: seed of the random numbers.
         budget: seconds for one strategy over the whole model, shared out over the groups
