@@ -11,6 +11,7 @@ from permviz.app.flow import Opened
 from permviz.app.state import Explorer
 from permviz.app.values import SUGGESTED, Task
 from permviz.errors import PermvizError
+from permviz.kernels.select import devices, resolved
 from permviz.models.libraries import suggestions
 from permviz.models.sources import architectures
 from permviz.search.registry import describe, parse, strategies
@@ -111,6 +112,7 @@ class Controls(pn.viewable.Viewer):
             **_WIDE,
         )
         importance = Menu.from_param(state.param.importance, name="Importance", **_WIDE)
+        device = Menu.from_param(state.param.device, name="Device", options=_devices(), **_WIDE)
         seed = pn.widgets.IntInput.from_param(state.param.seed, name="Seed", **_WIDE)
         budget = pn.widgets.FloatInput.from_param(
             state.param.budget, name="Seconds a strategy", placeholder="no limit", **_WIDE
@@ -119,6 +121,7 @@ class Controls(pn.viewable.Viewer):
             pn.Row(pattern, importance, sizing_mode="stretch_width"),
             *self._strategies(),
             pn.Row(seed, budget, sizing_mode="stretch_width"),
+            device,
         ]
 
     def _strategies(self) -> list[pn.viewable.Viewable]:
@@ -204,6 +207,12 @@ def _about(opened: Opened | None) -> str:
         return ""
     about = escape(opened.loaded.about)
     return about if opened.loaded.trained else f"<b>{about}</b>"
+
+
+def _devices() -> dict[str, str]:
+    """The devices to search on, by what they are called."""
+    automatic = "auto: the CPU" if resolved("auto") == "cpu" else "auto: the GPU for wide layers"
+    return {automatic: "auto"} | {name: name for name in devices()[1:]}
 
 
 def _percent(progress: Progress | None) -> int:

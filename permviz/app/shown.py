@@ -16,6 +16,7 @@ class Shown(param.Parameterized):
     importance = param.Selector(default="magnitude", objects=list(importance_names()))
     strategies = param.List(list(STRATEGIES))
     seed = param.Integer(0, bounds=(0, None))
+    device = param.String("auto", doc="Where to search.")
     budget = param.Number(10.0, bounds=(0.01, None), allow_None=True, doc="Seconds a strategy.")
     layer = param.String("", doc="Name of the layer that is looked at.")
     shown = param.String(BEST, doc="Whose order is looked at: BEST or a strategy's text.")
@@ -47,4 +48,5 @@ class Shown(param.Parameterized):
             seed=self.seed,
             budget=self.budget,
             importance=self.importance,
+            device=self.device,
         )

@@ -40,6 +40,7 @@ class Request:
         budget: seconds for each strategy over the whole model.
         seed: of the random numbers.
         bound: how to bound what any order keeps; None for not at all.
+        device: where to search.
         out: directory to export to.
         keep: directory where searches are kept, and taken up from.
         accuracy: whether to measure the accuracy, if there is data.
@@ -54,6 +55,7 @@ class Request:
     budget: float | None
     seed: int
     bound: str | None
+    device: str
     out: Path | None
     keep: Path | None
     accuracy: bool
@@ -92,6 +94,7 @@ def _settings(request: Request) -> SearchSettings:
         budget=request.budget,
         importance=request.importance,
         bound=request.bound,
+        device=request.device,
     )
 
 

@@ -9,6 +9,7 @@ rounding of sums over 10^5 rows.
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,9 +35,15 @@ _STRIPE_WORK = 4
 class NumbaKernels:
     """The compiled kernels, over `threads` threads; answers are the same for any number."""
 
+    speed = 1
+
     def __init__(self, threads: int = 1) -> None:
         self.threads = max(1, threads)
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
+
+    def suited(self, columns: Columns) -> Self:  # noqa: ARG002 - they suit all
+        """These."""
+        return self
 
     def stripe_values(self, columns: Columns, stripes: Stripes, n: int) -> Values:
         """Retained score of each stripe: float64[stripes]."""
@@ -163,13 +170,14 @@ class NumbaKernels:
                     table,
                 )
 
-        work = sweeps.count * orders.shape[1] * orders.size
-        self._spread(len(orders), work + columns.size * orders.size * sweeps.fill, chains)
+        # What a sweep takes depends on the heat, so its chains always go side by side.
+        self._spread(len(orders), _WORTH_THREADS, chains)
 
     def _spread(self, items: int, work: int, part: Callable[[int, int], None]) -> None:
         """Run `part(start, stop)` over all items, on the threads where that pays."""
-        if self._pool is None or work < _WORTH_THREADS or items < self.threads:
+        parts = min(items, self.threads)
+        if self._pool is None or work < _WORTH_THREADS or parts < 2:
             part(0, items)
             return
-        edges = np.linspace(0, items, self.threads + 1).astype(int)
+        edges = np.linspace(0, items, parts + 1).astype(int)
         list(self._pool.map(part, edges[:-1], edges[1:]))

@@ -58,9 +58,15 @@ class Kernels(Protocol):
 
     Attributes:
         threads: how many chains of an annealing run side by side.
+        speed: rough max-adds in the time of one on a core; steps hold so much more work.
     """
 
     threads: int
+    speed: int
+
+    def suited(self, columns: Columns) -> "Kernels":
+        """The kernels to search these columns with: others where these are at a loss."""
+        ...
 
     def stripe_values(self, columns: Columns, stripes: Stripes, n: int) -> Values:
         """Retained score of each stripe: float64[stripes]."""

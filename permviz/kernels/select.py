@@ -24,25 +24,35 @@ def select(device: str = "auto", threads: int | None = None, memory: int | None 
 
     Args:
         device: ``cpu`` for the compiled kernels; ``cuda``, ``cuda:1``, ``mps`` or another
-            name that torch knows for the batched ones, by Triton where that is installed;
-            ``torch:`` and such a name (``torch:cpu``) for torch's operations alone;
-            ``auto`` for ``cuda`` where torch has it, else ``cpu``.
+            name that torch knows for the batched ones; ``torch:`` and such a name
+            (``torch:cpu``) for torch's operations alone; ``auto`` for ``cuda`` where Triton
+            compiles for it, else ``cpu``. With Triton, blocks of fewer than four million
+            scores stay on the CPU, which is done with them sooner.
         threads: of the compiled kernels, all cores by default.
         memory: bytes that a call of the batched kernels may lay out on the device.
 
     Raises:
         StrategyError: no kernels run on the device.
     """
-    chosen = resolved(device)
+    chosen, threads = resolved(device), threads or cores()
     if chosen == "cpu":
-        return _numba(threads or cores())
+        return _numba(threads)
     try:
         from permviz.kernels import torch_device  # noqa: PLC0415 - only when asked for
     except ImportError as problem:
         raise StrategyError(
             f'The device {device!r} needs torch: pip install torch, or choose "cpu".'
         ) from problem
-    return torch_device.on(chosen, memory)
+    return torch_device.on(chosen, memory, threads)
+
+
+def devices() -> tuple[str, ...]:
+    """Names of the devices that there are here to choose between, ``auto`` first."""
+    if not _cuda_is_there():
+        return "auto", "cpu"
+    from permviz.kernels import torch_device  # noqa: PLC0415 - only where there is a GPU
+
+    return "auto", "cpu", *torch_device.cuda_devices()
 
 
 def resolved(device: str) -> str:

@@ -66,7 +66,7 @@ def anneal(board: Board, held: Tensor, rounds: Rounds, states: NDArray[np.uint64
         rows = torch.as_tensor(pairs, device=held.device).flatten(1)
         index = rows[:, :, None].expand(-1, -1, held.shape[2])
         members = held.gather(1, index).view(-1, 2 * held.shape[2])
-        chances = _uniform(states, (3 if not wholly else 1) * pairs.shape[1])
+        chances = uniform(states, (3 if not wholly else 1) * pairs.shape[1])
         move = _reshared if wholly else _swapped
         members = move(board, members, rounds.temperature, chances.reshape(len(members), -1))
         held.scatter_(1, index, members.view(index.shape))
@@ -74,7 +74,7 @@ def anneal(board: Board, held: Tensor, rounds: Rounds, states: NDArray[np.uint64
 
 def _matching(states: NDArray[np.uint64], stripes: int, pairs: int) -> NDArray[np.int64]:
     """Random disjoint pairs of stripes in each chain: int64[chains, pairs, 2]."""
-    shuffled = np.argsort(_uniform(states, stripes), axis=1, kind="stable")
+    shuffled = np.argsort(uniform(states, stripes), axis=1, kind="stable")
     return shuffled[:, : 2 * pairs].reshape(len(states), pairs, 2)
 
 
@@ -124,7 +124,7 @@ def _subsets_on(m: int, device: torch.device) -> Tensor:
     return torch.tensor(subsets(m), device=device)
 
 
-def _uniform(states: NDArray[np.uint64], count: int) -> NDArray[np.float64]:
+def uniform(states: NDArray[np.uint64], count: int) -> NDArray[np.float64]:
     """The next numbers in [0, 1) of each chain: float64[chains, count].
 
     Drawn on the host, so that every device gets the same numbers.

@@ -1,26 +1,28 @@
 """Kernels for whatever torch runs on: everything batched into tensor operations.
 
-The table K comes from a Triton kernel on a GPU where triton is installed, else from
-torch's own operations in tiles. Assignment problems on K are solved on the host by scipy,
-and greedy rounds of swaps by the compiled kernel, since both go through a table in an
-order that depends on what they take.
+The table K and block annealing come from Triton's kernels on a GPU where triton is
+installed, else from torch's own operations. Assignment problems on K are solved on the host
+by scipy, and greedy rounds of swaps by the compiled kernel, since both go through a table in
+an order that depends on what they take.
 
 Answers are those of `permviz.kernels.reference` within float32's rounding, and the same
 for the same device, torch and seed. An array that cannot change is copied to the device
 once and stays there for as long as it lives here: the columns of a block, and floors that
 go straight into a table.
 
-What has been run: all of this on torch's CPU device, and the Triton kernel in Triton's
-interpreter, for every tile. What has not: anything on a GPU of any make. So these are not
-known: the compiled Triton kernel and the timing of its tiles, `cuda`, devices beyond the
-first, out-of-memory handling, Apple's GPUs and their float32 sums, and any speed. Compare
-a search with ``device="cpu"`` before relying on it. On the CPU the compiled kernels are
-5 to 200 times faster than these, which are there for GPUs and for checking them.
+What has been run: all of this on torch's CPU device and on an H100, with and without
+Triton, whose kernels the suite runs in Triton's interpreter. What has not: other GPUs, devices
+beyond the first, out-of-memory handling, and Apple's GPUs with their float32 sums. On the
+CPU the compiled kernels are 5 to 200 times faster than these, which are there for GPUs and
+for checking them.
+
+Where a GPU sums, the cut into parts that fit a memory limit shows in the last bits.
 """
 
 import importlib.util
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -32,12 +34,10 @@ from permviz.core.pattern import NMPattern
 from permviz.errors import StrategyError
 from permviz.kernels import torch_stripes
 from permviz.kernels.numba_cpu import NumbaKernels
-from permviz.kernels.protocol import Columns, Places, Rounds, Stripes, Sweeps, Values
+from permviz.kernels.protocol import Columns, Kernels, Places, Rounds, Stripes, Sweeps, Values
 from permviz.kernels.subsets import sharings
 from permviz.kernels.torch_anneal import Board, anneal
 from permviz.kernels.torch_groups import best_sharings
-
-SlotTable = Callable[[Tensor, Tensor, int], Tensor]
 
 PREFIX = "torch:"
 """Before a device's name: torch's operations alone, without Triton."""
@@ -46,32 +46,81 @@ _MEMORY = {"cpu": 8 << 20}
 _MEMORY_ELSEWHERE = 256 << 20
 _FLOAT = 4
 
+_WIDE = 1 << 22
+"""Scores of a block from which on a GPU searches it sooner than some cores of its host."""
 
-def cuda_is_there() -> bool:
-    """Whether torch can use a CUDA device."""
-    return torch.cuda.is_available()
+_SPEED = 64
+"""Rough max-adds of a GPU, by Triton, in the time of one on a core."""
 
 
 @cache
-def on(name: str, memory: int | None = None) -> "TorchKernels":
+def cuda_is_there() -> bool:
+    """Whether torch has a CUDA device that Triton compiles for; without it a CPU is faster."""
+    if not torch.cuda.is_available() or importlib.util.find_spec("triton") is None:
+        return False
+    try:
+        _compiled(torch.device("cuda"))
+    except StrategyError:
+        return False
+    return True
+
+
+def cuda_devices() -> list[str]:
+    """The CUDA devices that torch has."""
+    count = torch.cuda.device_count()
+    return ["cuda"] if count == 1 else [f"cuda:{index}" for index in range(count)]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What Triton compiles for a GPU, in the place of torch's operations.
+
+    Attributes:
+        slot_values: the table K of floors and columns, float64[slots, channels].
+        takes: whether `anneal` is made for so many opened of so many stripes, of M channels.
+        anneal: block annealing, as in `permviz.kernels.torch_anneal`.
+    """
+
+    slot_values: Callable[[Tensor, Tensor], Tensor]
+    takes: Callable[[Rounds, int, int], bool]
+    anneal: Callable[[Board, Tensor, Rounds, NDArray[np.uint64]], None]
+
+
+@cache
+def on(name: str, memory: int | None = None, threads: int = 1) -> "TorchKernels":
     """The kernels on a device as torch names it, such as ``cuda:1``, ``mps`` or ``torch:cpu``.
 
     Args:
         name: a torch device; with ``torch:`` before it, Triton is left alone.
         memory: bytes that a call may lay out on the device beside what stays there.
+        threads: of what is left to the host.
 
     Raises:
-        StrategyError: torch does not know the device, or cannot use it.
+        StrategyError: torch does not know the device or cannot use it, or Triton cannot
+            compile for it.
     """
     device = _usable(name.removeprefix(PREFIX))
     limit = memory or _MEMORY.get(device.type, _MEMORY_ELSEWHERE)
     plain = name.startswith(PREFIX) or device.type != "cuda"
     if plain or importlib.util.find_spec("triton") is None:
         return TorchKernels(device, limit)
-    from permviz.kernels import torch_triton  # noqa: PLC0415 - it needs triton
+    return TorchKernels(device, limit, _compiled(device), threads)
 
-    torch_triton.tune(device)
-    return TorchKernels(device, limit, torch_triton.slot_values)
+
+@cache
+def _compiled(device: torch.device) -> Compiled:
+    """Triton's kernels, compiled and tuned so that no search pays for it."""
+    from permviz.kernels import triton_anneal, triton_table  # noqa: PLC0415 - they need triton
+
+    try:
+        triton_table.tune(device)
+        triton_anneal.tune(device)
+    except Exception as problem:  # what a compiler raises is of any kind
+        raise StrategyError(
+            f"Triton cannot compile the search kernels for {device}: {problem}. "
+            f'Choose "{PREFIX}{device}" to do without it, or "cpu".'
+        ) from problem
+    return Compiled(triton_table.slot_values, triton_anneal.takes, triton_anneal.anneal)
 
 
 def _usable(name: str) -> torch.device:
@@ -87,28 +136,34 @@ def _usable(name: str) -> torch.device:
 
 
 class TorchKernels:
-    """The batched kernels on one torch device; `slot_table` makes the table K.
+    """The batched kernels on one torch device.
 
     Attributes:
         device: where everything runs.
         memory: bytes that a call may lay out beside what stays on the device.
         threads: of what goes step by step, on the host.
+        speed: rough max-adds in the time of one on a core.
     """
-
-    threads = 1
 
     def __init__(
         self,
         device: torch.device,
         memory: int,
-        slot_table: SlotTable = torch_stripes.slot_values,
+        compiled: Compiled | None = None,
+        threads: int = 1,
     ) -> None:
         self.device = device
         self.memory = memory
-        self._slot_table = slot_table
+        self.threads = threads
+        self.speed = _SPEED if compiled else 1
+        self._compiled = compiled
         self._room = max(1, memory // _FLOAT)
-        self._host = NumbaKernels()
+        self._host = NumbaKernels(threads)
         self._resident: dict[int, Tensor] = {}
+
+    def suited(self, columns: Columns) -> Kernels:
+        """These for many scores; the host's cores are done with few of them sooner."""
+        return self if self._compiled is None or columns.size >= _WIDE else self._host
 
     def stripe_values(self, columns: Columns, stripes: Stripes, n: int) -> Values:
         """Retained score of each stripe: float64[stripes]."""
@@ -131,8 +186,13 @@ class TorchKernels:
         left, right = self._put(floors), self._put(columns)
         found = np.empty((len(floors), len(columns)))
         for some in torch_stripes.spans(len(floors), self.memory // (8 * len(columns))):
-            found[some] = _values(self._slot_table(left[some], right, self._room))
+            torch.as_tensor(found[some]).copy_(self._table(left[some], right))
         return found
+
+    def _table(self, floors: Tensor, columns: Tensor) -> Tensor:
+        if self._compiled is not None:
+            return self._compiled.slot_values(floors, columns)
+        return torch_stripes.slot_values(floors, columns, self._room)
 
     def swap_round(self, values: Values, order: NDArray[np.int64], m: int) -> Stripes:
         """One round of greedy swaps, best first, where the table lies: int64[swaps, 2]."""
@@ -156,12 +216,17 @@ class TorchKernels:
         rounds: Rounds,
         states: NDArray[np.uint64],
     ) -> None:
-        """Rearrange each chain, in place, random pairs of stripes at a time and all at once.
+        """Rearrange each chain, in place, many random groups of stripes at once.
 
-        As many stripes are opened as `rounds` asks for; see `permviz.kernels.torch_anneal`.
+        As many stripes are opened as `rounds` asks for; see `permviz.kernels.torch_anneal`
+        and `permviz.kernels.triton_anneal`.
         """
         held = self._put(orders.reshape(len(orders), -1, pattern.m))
-        anneal(Board(self._put(columns), pattern, self._room), held, rounds, states)
+        board = Board(self._put(columns), pattern, self._room)
+        if self._compiled is not None and self._compiled.takes(rounds, *held.shape[1:]):
+            self._compiled.anneal(board, held, rounds, states)
+        else:
+            anneal(board, held, rounds, states)
         orders[:] = held.cpu().numpy().reshape(orders.shape)
 
     def anneal_table(

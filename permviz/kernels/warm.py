@@ -23,6 +23,7 @@ from permviz.kernels import (
 from permviz.kernels.compiled_table import room
 from permviz.kernels.numba_cpu import NumbaKernels
 from permviz.kernels.protocol import Columns, Rounds, Stripes, Sweeps
+from permviz.kernels.select import select
 
 _lock = threading.Lock()
 _compiled = threading.Event()
@@ -45,6 +46,7 @@ def ensure() -> None:
             return
         compile_all()
         run_once()
+        select()  # compiles for a GPU too, where there is one
 
 
 def load() -> None:

@@ -91,13 +91,14 @@ class Anneal:
         """Anneal from a given order."""
         if block.stripes < 2:
             return
-        dealt = self._dealt(block)
+        dealt = self._dealt(block, kernels)
         opened = min(self.opened, block.stripes // dealt)
         total = -(-self.sweeps * block.stripes // (opened * dealt))
         sigma = deviation(block, rng, kernels)
         orders = np.tile(order, (1 if dealt > 1 else self.chains, 1))
         states = rng.integers(0, 2**63, (max(dealt, self.chains), 1)).astype(np.uint64)
-        pace = _Pace(total, len(states) * opened**2 * block.columns.shape[1])
+        work = len(states) * opened**2 * block.columns.shape[1]
+        pace = _Pace(total, max(1, _STEP_WORK * kernels.speed // work))
         spent = yield None
         pace.begin(spent)
         while not pace.over(spent):
@@ -123,11 +124,12 @@ class Anneal:
         orders = order[None].copy()
         if block.stripes < 2:
             return orders[0]
-        dealt = self._dealt(block)
+        dealt = self._dealt(block, kernels)
         opened = min(self.opened, block.stripes // dealt)
         states = rng.integers(0, 2**63, (dealt, 1)).astype(np.uint64)
         left = max(1, round(sweeps * block.stripes / (opened * dealt)))
-        most = max(1, _COLD_WORK // (dealt * opened**2 * block.columns.shape[1]))
+        work = dealt * opened**2 * block.columns.shape[1]
+        most = max(1, _COLD_WORK * kernels.speed // work)
         while left > 0:
             rounds = Rounds(opened, _SWAPS * opened, 0.0, min(left, most))
             with _hands(orders, dealt, block.pattern.m, rng) as hands:
@@ -136,9 +138,10 @@ class Anneal:
             yield orders[0].copy()
         return orders[0]
 
-    def _dealt(self, block: Block) -> int:
+    def _dealt(self, block: Block, kernels: Kernels) -> int:
         """Among how many chains the stripes of one order are dealt out; 1 for none."""
-        if self.chains == 1 or block.stripes < _DEAL * self.chains:
+        # A GPU opens all stripes of a chain at once, and needs no others beside it.
+        if self.chains == 1 or kernels.speed > 1 or block.stripes < _DEAL * self.chains:
             return 1
         quick = _STEP_WORK // (self.opened**2 * block.columns.shape[1])
         return max(self.chains, min(_MOST_DEALT, quick, block.stripes // _DEAL))
@@ -175,11 +178,11 @@ class _Pace:
     time; with one, they grow or shrink with the share of the budget that a step takes.
     """
 
-    def __init__(self, total: int, work: int) -> None:
+    def __init__(self, total: int, most: int) -> None:
         self.done = 0
         self.share = 0.0
         self._total = total
-        self._most = max(1, _STEP_WORK // work)
+        self._most = most
         self._fixed = max(1, min(self._most, total // _STEPS))
         self.rounds = 1
         self._began = 0.0

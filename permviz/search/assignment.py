@@ -99,7 +99,7 @@ def _values(
     """Value of every opened channel in every opened slot, one slot a stripe."""
     m, n = block.pattern.m, block.pattern.n
     values = np.empty((slots.size, slots.size))
-    batch = max(1, _BATCH_WORK // (slots.size * block.columns.shape[1]))
+    batch = max(1, _BATCH_WORK * kernels.speed // (slots.size * block.columns.shape[1]))
     lifted = yield from _lifted(order[slots], block)
     for start in range(0, slots.size, batch):
         some = slots[start : start + batch]

@@ -102,7 +102,7 @@ class SwapClimber:
         m = self.block.pattern.m
         stale = (self._tabled != self.order).reshape(-1, m).any(axis=1)
         stripes = np.flatnonzero(stale)
-        batch = max(1, _STEP_WORK // (m * self.block.columns.size))
+        batch = max(1, _STEP_WORK * self._kernels.speed // (m * self.block.columns.size))
         for start in range(0, len(stripes), batch):
             some = stripes[start : start + batch]
             held = self.order.reshape(-1, m)[some]

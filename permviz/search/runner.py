@@ -332,8 +332,9 @@ def _parts(
     parts: list[_Part] = []
     for slots, child in zip(movable, seeds, strict=True):
         block = Block.of(problem.taken(slots), problem.pattern, limits.memory // len(movable))
-        steps: BoundSteps = strategy.steps(block, np.random.default_rng(child), kernels)
+        suited = kernels.suited(block.columns)
+        steps: BoundSteps = strategy.steps(block, np.random.default_rng(child), suited)
         if limits.bound is not None:
-            steps = then_bounded(steps, block, kernels)
-        parts.append(_Part(slots, block, steps, kernels))
+            steps = then_bounded(steps, block, suited)
+        parts.append(_Part(slots, block, steps, suited))
     return tuple(parts)

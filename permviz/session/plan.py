@@ -27,6 +27,7 @@ def plan(  # noqa: PLR0913 - a public entry point, keyword-only beyond two
     budget: float | None = None,
     seed: int = 0,
     bound: str | None = None,
+    device: str = "auto",
 ) -> PermutationPlan:
     """Search every channel group of an analysed model, and plan the orders found.
 
@@ -38,12 +39,13 @@ def plan(  # noqa: PLR0913 - a public entry point, keyword-only beyond two
         budget: seconds for the whole model; None lets every search converge.
         seed: seed of the random numbers.
         bound: how to bound what any order keeps, as `permviz.search` does.
+        device: where to search; ``auto`` takes a GPU for wide layers where there is one.
 
     Raises:
         PermvizError: as `SearchSettings` and `Session` do.
     """
     check_graph(graph)
-    settings = SearchSettings((strategy,), pattern, seed, budget, importance, bound)
+    settings = SearchSettings((strategy,), pattern, seed, budget, importance, bound, device)
     with Session(graph, settings) as session:
         session.start()
         session.wait()
@@ -76,6 +78,7 @@ def session_plan(
         "budget_seconds": session.settings.budget,
         "seed": session.settings.seed,
         "bound": session.settings.bound,
+        "device": session.settings.device,
     }
     return assemble(session.graph, chosen, session.settings.nm, provenance)
 

@@ -269,7 +269,7 @@ class Session:
         kept = self._store.result(key, problem) if self._store is not None else None
         if kept is not None:
             return kept
-        kernels = select("cpu", threads=1)
+        kernels = select(self.settings.device, threads=1)
         result = run(problem, parse(key[1]), kernels, limits, partial(self._moved, key))
         if self._store is None:
             return result

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from permviz.core.pattern import NMPattern
 from permviz.errors import ScoresError, StrategyError
+from permviz.kernels.select import select
 from permviz.models.importance import importance_names
 from permviz.search.registry import describe, parse
 from permviz.search.runner import Limits
@@ -23,9 +24,12 @@ class SearchSettings:
         importance: name of the importance that scores the weights.
         bound: how to bound what any order keeps, as `permviz.search` does; None leaves it at
             what the strategies prove.
+        device: where to search, as `permviz.kernels.select.select` knows it: ``auto`` takes a
+            GPU for wide layers where there is one.
 
     Raises:
-        StrategyError: no strategy, an unknown one, or an impossible seed, budget or bound.
+        StrategyError: no strategy, an unknown one, or an impossible seed, budget, bound or
+            device.
         PatternError: the pattern is not N:M.
         ScoresError: the importance is unknown.
     """
@@ -36,6 +40,7 @@ class SearchSettings:
     budget: float | None = None
     importance: str = "magnitude"
     bound: str | None = None
+    device: str = "auto"
 
     def __post_init__(self) -> None:
         texts = (self.strategies,) if isinstance(self.strategies, str) else self.strategies
@@ -43,6 +48,7 @@ class SearchSettings:
         if not named:
             raise StrategyError("No strategy is chosen; choose at least one, for example auto.")
         Limits(self.seed, self.budget, bound=self.bound)
+        select(self.device, threads=1)
         _check_importance(self.importance)
         object.__setattr__(self, "strategies", named)
         object.__setattr__(self, "pattern", NMPattern.parse(self.pattern))

@@ -4,6 +4,7 @@ import panel as pn
 import pytest
 
 from permviz.app.controls import Controls, _about
+from permviz.kernels.select import devices
 from permviz.views.notebook import EXTENSIONS
 
 pn.extension(*EXTENSIONS)
@@ -37,6 +38,14 @@ def test_strategy_is_added_by_its_shortest_name(state, widgets):
     assert len(state.strategies) == 3
     assert "osg(escapes=7)" in widgets("Strategies").value
     assert field.value == ""
+
+
+def test_the_device_is_chosen_among_those_there_are(state, widgets):
+    menu = widgets("Device")
+    assert list(menu.options.values()) == list(devices())
+    assert menu.value == "auto"
+    menu.value = "cpu"
+    assert state.settings().device == "cpu"
 
 
 def test_buttons_follow_the_search(state, widgets, settle):

@@ -67,6 +67,7 @@ def test_usage_errors_are_exit_code_2(
         (("search", "digits", "--strategy", "osg(stripes=0)"), "stripes"),
         (("search", "digits", "--importance", "feeling", "--no-accuracy"), "feeling"),
         (("search", "digits", "--budget", "-1"), "budget"),
+        (("search", "digits", "--device", "abacus"), "abacus"),
         (("search", "digits", "--state", "nowhere.safetensors"), "nowhere.safetensors"),
         (("search", "digits", "--out", __file__), "is a file"),
         (("verify", "nowhere"), "not a directory"),

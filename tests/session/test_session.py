@@ -10,6 +10,7 @@ from torch.nn.utils.parametrizations import weight_norm
 from permviz.core.trace import Improved
 from permviz.errors import PatternError, ScoresError, SessionError, StrategyError
 from permviz.graph.analyze import analyze
+from permviz.kernels.select import select as kernels
 from permviz.search.anneal import Anneal
 from permviz.session.board import Board
 from permviz.session.budget import SharedBudget
@@ -225,6 +226,7 @@ def test_what_is_in_the_way_of_a_search_is_said_with_the_way_out():
         ({"budget": -1.0}, StrategyError),
         ({"bound": "guess"}, StrategyError),
         ({"importance": "beauty"}, ScoresError),
+        ({"device": "abacus"}, StrategyError),
     ],
 )
 def test_impossible_settings_are_refused(settings, error):
@@ -236,6 +238,21 @@ def test_strategies_are_named_by_what_is_unusual_and_once():
     given = ("osg", "osg(stripes=2)", "random( count = 7 )")
     assert SearchSettings(given).strategies == ("osg", "random(count=7)")
     assert SearchSettings("osg").strategies == ("osg",)
+
+
+def test_the_device_that_is_asked_for_searches(monkeypatch):
+    asked = []
+
+    def select(device, threads):
+        asked.append((device, threads))
+        return kernels("cpu", threads=threads)
+
+    monkeypatch.setattr("permviz.session.session.select", select)
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 8))
+    found = plan(analyze(model, torch.randn(2, 8)), device="torch:cpu")
+    assert set(asked) == {("torch:cpu", 1)}
+    assert found.provenance["device"] == "torch:cpu"
 
 
 def test_a_model_in_the_place_of_its_graph_is_told():
