@@ -130,8 +130,11 @@ class Chart(pn.viewable.Viewer):
         # In a notebook only drawing tells the browser.
         if follow is None or not figures or not served():
             return False
-        if not all(follow(figure, data) for figure in figures):
-            return False
+        # What a click sets off runs without the document's lock, which models must not change
+        # without; panel's and holoviews' own changes see to that themselves.
+        with pn.io.unlocked():
+            if not all(follow(figure, data) for figure in figures):
+                return False
         self._info = data
         self._pipe.update(data=data)
         return True

@@ -1,7 +1,11 @@
 """A row that is pressed is picked, also when its table is laid out anew under the finger."""
 
 import json
+import re
+import urllib.parse
 
+SEARCHED = "?" + urllib.parse.urlencode({"strategies": json.dumps(["channel_swap"])})
+CURVES = "models.some(one => one.type == 'ColumnDataSource' && one.data.efficacy?.length > 1)"
 ASKED = "new URLSearchParams(location.search).get('layer')"
 TABLES = "models.filter(one => one.type.endsWith('DataTabulator'))"
 
@@ -29,6 +33,20 @@ def test_a_press_that_ends_elsewhere_picks_nothing(visit):
     last.click()
     first = visit.page.wait_for_function(f"{ASKED} != {before} && {ASKED}")
     assert first.json_value() == last.inner_text()
+
+
+def test_a_press_counts_at_once_when_curves_are_left(visit):
+    visit = visit(SEARCHED)
+    visit.button("Start").click()
+    visit.see(re.compile(r"^finished: "))
+    visit.see("passed")
+    for turn in range(10):
+        visit.tab("Layer")
+        visit.until(CURVES)
+        visit.tab("Layers")
+        name = "blocks.1.project" if turn % 2 else "blocks.3.expand"
+        cells(visit).get_by_text(name, exact=True).click()
+        visit.page.wait_for_function(f"{ASKED} == {json.dumps(name)}")
 
 
 def cells(visit):
