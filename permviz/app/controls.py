@@ -169,14 +169,14 @@ class Controls(pn.viewable.Viewer):
         def show(*_: object) -> None:
             active = state.status in {"running", "paused"}
             preparing = any(task.kind == "start" for task in state.tasks)
-            start.disabled = active or preparing or state.opened is None
+            start.disabled = active or preparing
             hold.param.update(
                 label="Resume" if state.status == "paused" else "Pause", disabled=not active
             )
             cancel.disabled = not (active or preparing)
 
         show()
-        state.param.watch(show, ["status", "tasks", "opened"])
+        state.param.watch(show, ["status", "tasks"])
         return pn.Row(start, hold, cancel, sizing_mode="stretch_width")
 
     def _progress(self) -> list[pn.viewable.Viewable]:

@@ -1,8 +1,12 @@
 """Everything that a page shows, as parameters; what changes them is the state's."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import param
 
-from permviz.app.values import BEST, STRATEGIES, TABS
+from permviz.app.values import BEST, STRATEGIES, TABS, Level, Notice
+from permviz.errors import PermvizError
 from permviz.models.importance import importance_names
 from permviz.session.comparison import NOTHING
 from permviz.session.settings import SearchSettings
@@ -50,3 +54,16 @@ class Shown(param.Parameterized):
             importance=self.importance,
             device=self.device,
         )
+
+    def tell(self, level: Level, text: str) -> None:
+        """Show a notice."""
+        number = 1 if self.notice is None else self.notice.number + 1
+        self.notice = Notice(level, text, number)
+
+    @contextmanager
+    def notifying(self) -> Iterator[None]:
+        """Turn what is raised on purpose into a notice."""
+        try:
+            yield
+        except PermvizError as problem:
+            self.tell("error", str(problem))

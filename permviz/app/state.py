@@ -6,8 +6,7 @@ posted since and applies it as one batch, so views never see half of a change.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,13 @@ from permviz.app.flow import ExportOrder, Findings, Flow, Opened, Packed
 from permviz.app.inbox import Advanced, Failed, Inbox, Message, Report
 from permviz.app.run import Run
 from permviz.app.shown import Shown
-from permviz.app.values import BEST, CHOSEN, Level, Notice, Task, nothing_found
-from permviz.errors import PermvizError, SessionError
+from permviz.app.values import BEST, CHOSEN, Task, largest, nothing_found
+from permviz.errors import SessionError
 from permviz.figures.pair import OrderPair
 from permviz.graph.verify import VerifyReport
 from permviz.session.session import Session
 
-_MOVABLE = {"permuted", "waiting", "searching"}
+_LOADS = ("open", "upload")
 _JUDGEMENTS = ("preview", "findings", "pair", "replay", "check", "accuracy")
 
 
@@ -41,7 +40,7 @@ class Explorer(Shown):
         self._inbox = Inbox()
         self._run: Run | None = None
         self._later: deque[Callable[[], None]] = deque()
-        self._notices = 0
+        self._wanted = False
 
     # What the user does
 
@@ -55,7 +54,7 @@ class Explorer(Shown):
             self.load()
             return
         self.opened = opened
-        with self._notifying():
+        with self.notifying():
             session = self._flow.prepare(opened, self.settings())
             self._on_prepared(session)
             self._on_findings(self._flow.findings(session, self.layer, _order(self.shown)))
@@ -75,9 +74,17 @@ class Explorer(Shown):
         self._inbox.start("upload", f"reading {filename}", work)
 
     def start(self) -> None:
-        """Search the loaded model with the chosen settings, in place of any earlier search."""
+        """Search the loaded model with the chosen settings, in place of any earlier search.
+
+        While one is being loaded, that one, as soon as it is there.
+        """
+        if any(self._inbox.busy(kind) for kind in _LOADS):
+            self._wanted = True
+            waiting = Task("start", "starting once the model is loaded", -1.0)
+            self.tasks = (*self._others("start"), waiting)
+            return
         opened = self.opened
-        with self._notifying():
+        with self.notifying():
             if opened is None:
                 raise SessionError("No model is loaded yet; choose a model first.")
             settings = self.settings()
@@ -99,9 +106,8 @@ class Explorer(Shown):
 
     def cancel(self) -> None:
         """End the search with the best found so far."""
-        if self._inbox.busy("start"):
-            self._inbox.forget("start")
-            self.tasks = self._others("start")
+        if self._wanted or self._inbox.busy("start"):
+            self._not_started()
             return
         self._command(Session.cancel)
 
@@ -112,7 +118,7 @@ class Explorer(Shown):
             choice: text of a strategy, `BEST` or `CHOSEN`.
             directory: on the server; empty for one that exists for the download only.
         """
-        with self._notifying():
+        with self.notifying():
             run = self._searching()
             order = ExportOrder(
                 dict(self.choice) if choice == CHOSEN else _order(choice),
@@ -127,7 +133,7 @@ class Explorer(Shown):
 
     def watch_again(self) -> None:
         """Replay the search of the chosen layer whose order is shown."""
-        with self._notifying():
+        with self.notifying():
             session, layer, shown = self._searching().session, self.layer, _order(self.shown)
             self._inbox.start("replay", "", lambda _: self._flow.replay(session, layer, shown))
 
@@ -142,11 +148,6 @@ class Explorer(Shown):
         self._inbox.close()
         self._leave()
         self._flow.close()
-
-    def tell(self, level: Level, text: str) -> None:
-        """Show a notice."""
-        self._notices += 1
-        self.notice = Notice(level, text, self._notices)
 
     # What the page's clock does
 
@@ -220,19 +221,24 @@ class Explorer(Shown):
 
     def _on_failed(self, message: Failed) -> None:
         self.tell("error", message.message)
+        if message.kind in _LOADS and self._wanted:
+            self._not_started()
         if message.kind == "open" and self.opened is not None:
             self.model = self.opened.loaded.name
 
     def _on_opened(self, opened: Opened, *, uploaded: bool) -> None:
-        self._inbox.forget("start")
+        wanted = self._wanted
+        self._not_started()
         self._drop_judgements()
         self._leave()
         name = opened.loaded.name
         self.param.update(**nothing_found(), opened=opened, uploaded=uploaded, model=name)
         self._prepare(opened)
+        if wanted:
+            self.start()
 
     def _prepare(self, opened: Opened) -> None:
-        with self._notifying():
+        with self.notifying():
             settings = self.settings()
             self._inbox.start(
                 "preview", "reading the weights", lambda _: self._flow.prepare(opened, settings)
@@ -248,7 +254,7 @@ class Explorer(Shown):
 
     def _on_started(self, session: Session) -> None:
         self._drop_judgements()
-        with self._notifying():
+        with self.notifying():
             self._on_prepared(session)
             self.param.update(
                 check=None, accuracy=None, replay=None, tracks={}, shown=BEST, choice={}
@@ -257,7 +263,7 @@ class Explorer(Shown):
 
     def _command(self, command: Callable[[Session], None]) -> None:
         """Have the search do something, and show at once that it does."""
-        with self._notifying():
+        with self.notifying():
             run = self._searching()
             command(run.session)
             self._follow_status(run)
@@ -278,11 +284,8 @@ class Explorer(Shown):
 
     def _on_findings(self, found: Findings) -> None:
         self.param.update(rows=found.rows, totals=found.totals, comparison=found.comparison)
-        names = [row.name for row in found.rows]
-        if self.layer not in names:
-            movable = [row for row in found.rows if row.status in _MOVABLE] or found.rows
-            largest = max(movable, key=lambda row: row.rows * row.channels, default=None)
-            self.layer = largest.name if largest is not None else ""
+        if self.layer not in {row.name for row in found.rows}:
+            self.layer = largest(found.rows)
         self._later.append(lambda: self._on_pair(found.pair, found.layer))
 
     def _on_pair(self, pair: OrderPair | None, layer: str) -> None:
@@ -319,6 +322,12 @@ class Explorer(Shown):
     def _others(self, kind: str) -> tuple[Task, ...]:
         return tuple(task for task in self.tasks if task.kind != kind)
 
+    def _not_started(self) -> None:
+        """Let go of a search that is to begin."""
+        self._wanted = False
+        self._inbox.forget("start")
+        self.tasks = self._others("start")
+
     def _drop_judgements(self) -> None:
         """Stop listening to jobs that judge what is about to be replaced."""
         for kind in _JUDGEMENTS:
@@ -330,14 +339,6 @@ class Explorer(Shown):
         if self._run is not None:
             self._run.close()
             self._run = None
-
-    @contextmanager
-    def _notifying(self) -> Iterator[None]:
-        """Turn what is raised on purpose into a notice."""
-        try:
-            yield
-        except PermvizError as problem:
-            self.tell("error", str(problem))
 
 
 def _order(shown: str) -> str | None:

@@ -1,9 +1,11 @@
 """Small values that the page's state holds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from permviz.session.comparison import NOTHING
+from permviz.session.report import LayerRow
 
 TABS = ("Layers", "Layer", "Compare", "Graph", "Export")
 BEST = "best of each group"
@@ -21,6 +23,8 @@ SUGGESTED = (
     "random",
 )
 """What is offered to choose from; anything else can be typed."""
+
+_MOVABLE = {"permuted", "waiting", "searching"}
 
 Level = Literal["error", "warning", "success"]
 
@@ -53,6 +57,13 @@ class Task:
     kind: str
     text: str
     fraction: float
+
+
+def largest(rows: Sequence[LayerRow]) -> str:
+    """Name of the layer that is looked at first: the largest of those that can move."""
+    movable = [row for row in rows if row.status in _MOVABLE] or rows
+    found = max(movable, key=lambda row: row.rows * row.channels, default=None)
+    return "" if found is None else found.name
 
 
 def nothing_found() -> dict[str, Any]:

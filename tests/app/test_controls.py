@@ -49,7 +49,6 @@ def test_the_device_is_chosen_among_those_there_are(state, widgets):
 
 
 def test_buttons_follow_the_search(state, widgets, settle):
-    assert widgets("Start").disabled
     state.load()
     settle(state, lambda it: it.status == "ready")
     assert not widgets("Start").disabled

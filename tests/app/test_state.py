@@ -168,6 +168,40 @@ def test_switches_without_a_model_only_say_what_to_do(state):
     assert "load a model" in state.notice.text
 
 
+def begins(state):
+    """Whether the page says that a search is about to begin."""
+    return any(task.kind == "start" for task in state.tasks)
+
+
+def test_start_while_a_model_is_loaded_searches_it_once_it_is_there(state, settle):
+    state.load()
+    state.start()
+    assert begins(state)
+    assert state.notice is None
+    settle(state, lambda it: it.status == "finished")
+    assert not begins(state)
+
+
+def test_start_while_a_model_is_loaded_can_be_taken_back(state, settle):
+    state.load()
+    state.start()
+    state.cancel()
+    assert not begins(state)
+    settle(state, lambda it: it.status == "ready" and it.pair is not None and not it.tasks)
+    assert state.notice is None
+
+
+def test_start_is_forgotten_with_the_model_that_could_not_be_loaded(state, settle):
+    state.model = "nonesuch"
+    state.load()
+    state.start()
+    settle(state, lambda it: it.notice is not None)
+    assert not begins(state)
+    state.model = "small"
+    state.load()
+    settle(state, lambda it: it.status == "ready" and it.pair is not None and not it.tasks)
+
+
 def test_search_is_paused_resumed_and_cancelled(loaded, settle):
     loaded.strategies = ["channel_swap(escapes=100000000)"]
     loaded.start()
