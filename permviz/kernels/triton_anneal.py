@@ -59,11 +59,7 @@ def tune(device: torch.device) -> None:
 def anneal(board: Board, held: Tensor, rounds: Rounds, states: NDArray[np.uint64]) -> None:
     """Open as many stripes of each chain as `rounds` asks for, rounded up to all, in place.
 
-    Args:
-        board: what is searched.
-        held: int64[chains, stripes, m], the channels of each stripe, on the device.
-        rounds: how much, and how hot.
-        states: uint64[chains, 1], advanced in place.
+    Its arguments are those of `permviz.kernels.torch_anneal.anneal`.
     """
     desk, dice = _desk(board, held, rounds), _dice(states, held.device)
     desk.begin(held, max(rounds.temperature, _COLDEST))
