@@ -16,6 +16,9 @@ beyond the first, out-of-memory handling, and Apple's GPUs with their float32 su
 CPU the compiled kernels are 5 to 200 times faster than these, which are there for GPUs and
 for checking them.
 
+The figures and tests of the H100 are of the kernels as they are; how `auto` calls them, the
+limit below which blocks stay on the host, and the desk's present form have not run there.
+
 Where a GPU sums, the cut into parts that fit a memory limit shows in the last bits.
 """
 
@@ -110,9 +113,9 @@ def on(name: str, memory: int | None = None, threads: int = 1) -> "TorchKernels"
 @cache
 def _compiled(device: torch.device) -> Compiled:
     """Triton's kernels, compiled and tuned so that no search pays for it."""
-    from permviz.kernels import triton_anneal, triton_table  # noqa: PLC0415 - they need triton
-
     try:
+        from permviz.kernels import triton_anneal, triton_table  # noqa: PLC0415 - need triton
+
         triton_table.tune(device)
         triton_anneal.tune(device)
     except Exception as problem:  # what a compiler raises is of any kind

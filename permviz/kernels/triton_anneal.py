@@ -22,7 +22,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from permviz.core.pattern import NMPattern
 from permviz.kernels.protocol import Rounds
 from permviz.kernels.torch_anneal import Board, uniform
-from permviz.kernels.triton_rounds import WIDTH, Places, launch
+from permviz.kernels.triton_rounds import Places, launch
 
 _BATCH = 32
 """Rounds whose random numbers are drawn at a time, and whose launches are recorded."""
@@ -47,8 +47,9 @@ def tune(device: torch.device) -> None:
 
     Another pattern, or number of opened stripes, is compiled when it is first asked for.
     """
-    channels, opened = 2048, 16
-    board = Board(torch.zeros((channels, WIDTH), device=device), NMPattern(2, 4), 0)
+    channels, rows, opened = 2048, 1040, 16
+    # As many rows as searches have: tables of one part would be compiled otherwise.
+    board = Board(torch.zeros((channels, rows), device=device), NMPattern(2, 4), 0)
     held = torch.arange(channels, device=device).view(1, -1, 4)
     # A batch that is launched, one that is recorded, and a part of one.
     count = held.shape[1] // opened * (2 * _BATCH + 1)
