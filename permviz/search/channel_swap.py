@@ -41,8 +41,9 @@ class ChannelSwap:
     """Swap the best pairs of channels, best first and one a stripe a round, until none gains.
 
     Attributes:
-        escapes: how many times a local optimum is left by one random swap, a bounded
-            regression. An escape that ends below the best is taken back.
+        escapes: how many times a local optimum is left by a random swap, a bounded
+            regression. An escape that ends below the best is taken back; after 50 in a
+            row that end no higher, the next ones take two swaps.
         restarts: how many more times all this is done, from random orders.
 
     Source: Pool & Yu 2021, Section 4.2 and Algorithm 1.
@@ -80,6 +81,7 @@ class SwapClimber:
     """The swap table of one order, kept true while the order changes."""
 
     patience = 1
+    tries = 50
 
     def __init__(self, block: Block, kernels: Kernels) -> None:
         self.block = block
@@ -118,6 +120,8 @@ class SwapClimber:
 
 class WindowClimber:
     """Climbs among random stripes, and among others once these gain nothing more."""
+
+    tries = SwapClimber.tries
 
     def __init__(
         self, block: Block, kernels: Kernels, width: int, rng: np.random.Generator

@@ -1,4 +1,4 @@
-"""Bounded regressions: leave a local optimum by one random swap, and climb again."""
+"""Bounded regressions: leave a local optimum by a random swap or two, and climb again."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -18,12 +18,14 @@ class Climber(Protocol):
         order: where the climb stands.
         patience: how many rounds in a row that gain nothing end a climb; 1 where the table
             holds every move, more where it holds a random part of them.
+        tries: how many escapes in a row may end no higher before they take a second swap.
     """
 
     block: Block
     ledger: StripeLedger
     order: Order
     patience: int
+    tries: int
 
     def retable(self) -> Steps:
         """Bring the table up to date with `order`; proposes nothing."""
@@ -60,7 +62,8 @@ def climb_and_escape(
     """Climb from each start, then `escapes` times from a random swap of the best.
 
     An escape whose climb ends no higher is taken back, so time is never spent far from
-    the best order found.
+    the best order found. After many of these in a row one swap seldom leads anywhere, and
+    escapes take two until one ends higher.
 
     Source: Pool & Yu 2021, Section 4.2 (bounded regressions).
     """
@@ -73,11 +76,15 @@ def climb_and_escape(
         if value > reached:
             best, reached = climber.order.copy(), value
             climber.keep()
+    vain = 0
     for _ in range(escapes):
-        yield from climb(climber, _swapped(best, climber.block.pattern.m, rng))
-        value = climber.ledger.value(climber.order)
+        away = _swapped(best, climber.block.pattern.m, rng)
+        if vain >= climber.tries:
+            away = _swapped(away, climber.block.pattern.m, rng)
+        yield from climb(climber, away)
+        value, vain = climber.ledger.value(climber.order), vain + 1
         if value > reached:
-            best, reached = climber.order.copy(), value
+            best, reached, vain = climber.order.copy(), value, 0
             climber.keep()
 
 

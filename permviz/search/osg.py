@@ -40,7 +40,8 @@ class StripeGroups:
         stripes: how many stripes are shared out together, 2 to 4. With 3 there are three
             climbs, two of them from optima of pairs (many at a time, or the best alone),
             and the best one counts; groups of 4 are drawn at random.
-        escapes: how many times a local optimum is left by one random swap.
+        escapes: how many times a local optimum is left by a random swap; after 25 in a row
+            that end no higher, by two.
         restarts: how many more times all this is done, from random orders.
 
     Source: Pool & Yu 2021, Section 4.1 and Algorithm 2.
@@ -111,6 +112,9 @@ def _work(block: Block, size: int) -> int:
 
 class _Groups:
     """What both climbers share: valuing groups of stripes, and sharing their channels out."""
+
+    # Half of what channel swaps try: sharing the two stripes of a swap out again undoes it.
+    tries = 25
 
     def __init__(self, block: Block, kernels: Kernels, size: int) -> None:
         self.block = block

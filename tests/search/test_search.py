@@ -7,20 +7,86 @@ from permviz.search.registry import make, parse
 from permviz.search.run import search
 from permviz.search.runner import Limits
 
-# Efficacies of the reference implementation, mean of numpy RandomState seeds 0 to 11,
-# uniform scores of 64 rows and 128 channels.
-REFERENCE = {
-    "channel_swap(escapes=0)": 47.4518,
-    "channel_swap(escapes=100)": 47.7964,
-    "osg(stripes=2, escapes=0)": 48.2469,
-    "osg(stripes=2, escapes=100)": 48.5275,
+# Efficacies of the reference implementation on uniform scores of 64 rows and 128 channels, by
+# seed of numpy's RandomState from 0 on.
+GREEDY = {
+    "channel_swap": [
+        46.9236,
+        50.3086,
+        44.1809,
+        44.8348,
+        46.5832,
+        47.9413,
+        48.9297,
+        44.95,
+        47.1145,
+        52.0354,
+        47.8219,
+        47.7952,
+    ],
+    "osg": [
+        49.1064,
+        51.4763,
+        48.0556,
+        45.6627,
+        47.2995,
+        50.1082,
+        45.8218,
+        44.531,
+        50.2256,
+        49.6227,
+        48.25,
+        48.8238,
+    ],
+}
+BOUNDED = {
+    "channel_swap(escapes=100)": [
+        46.9236,
+        51.0499,
+        44.1809,
+        44.8348,
+        46.5832,
+        48.4265,
+        48.9297,
+        46.8008,
+        47.9522,
+        52.0354,
+        47.8219,
+        48.0897,
+    ],
+    "osg(escapes=100)": [
+        49.3452,
+        51.4763,
+        49.4242,
+        45.6627,
+        47.2995,
+        50.1082,
+        46.8863,
+        44.531,
+        50.2256,
+        50.3869,
+        48.25,
+        48.8238,
+    ],
 }
 
 
-@pytest.mark.parametrize("text", REFERENCE)
-def test_the_mean_of_the_published_matrices_is_the_reference_s(text):
-    found = [search(np.random.RandomState(seed).rand(64, 128), text).efficacy for seed in range(12)]
-    assert np.mean(found) == pytest.approx(REFERENCE[text], abs=0.5)
+@pytest.mark.parametrize("text", GREEDY)
+def test_greedy_climbs_are_the_reference_s(text):
+    found = [search(published(seed), text).efficacy for seed in range(12)]
+    assert found == pytest.approx(GREEDY[text], abs=0.5)
+    assert np.mean(found) == pytest.approx(np.mean(GREEDY[text]), abs=0.05)
+
+
+@pytest.mark.parametrize("text", BOUNDED)
+def test_escapes_are_no_worse_than_the_reference_s_on_any_matrix(text):
+    for matrix, reference in enumerate(BOUNDED[text]):
+        found = [search(published(matrix), text, seed=seed).efficacy for seed in range(5)]
+        assert np.mean(found) > reference - 0.5
+
+
+def published(seed):
+    return np.random.RandomState(seed).rand(64, 128)
 
 
 def test_auto_is_better_than_what_the_paper_has():
