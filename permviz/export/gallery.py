@@ -18,9 +18,10 @@ from permviz.figures.compare import CompareInfo, compare_info
 from permviz.figures.curves import CurveInfo, CurveLine, curve_info, trace_track
 from permviz.figures.frontier import FrontierInfo, frontier_info
 from permviz.figures.groups import GroupLane, GroupsInfo, LayerNode, groups_info
-from permviz.figures.heatmap import color_limit, heatmap_info
+from permviz.figures.heatmap import heatmap_info
 from permviz.figures.magnitude import Bar, MagnitudeInfo, magnitude_info
 from permviz.figures.pair import OrderPair
+from permviz.figures.shading import color_limit
 from permviz.session.comparison import comparison
 from permviz.session.report import layer_rows, layer_scores
 from permviz.session.session import Session

@@ -32,8 +32,6 @@ KINDS: dict[str, Kind] = {
 
 SIDE = 410
 NEAR_CELLS = 96 * 96
-_LIMIT_QUANTILE = 0.999
-_SAMPLE = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,18 +141,6 @@ class HeatmapInfo:
         }
 
 
-def color_limit(matrix: Scores) -> float:
-    """Score at the upper end of the colours: 99.9 % quantile of the whole matrix.
-
-    It does not depend on the order of the channels, so all orders share one scale. Large
-    matrices are sampled evenly, which moves the limit by less than one shade.
-    """
-    flat = matrix.ravel()
-    sample = flat[:: max(1, flat.size // _SAMPLE)]
-    found = float(np.quantile(sample, _LIMIT_QUANTILE))
-    return found if found > 0 else max(float(flat.max()), 1.0)
-
-
 def heatmap_info(
     pair: OrderPair,
     order: NDArray[np.integer],
@@ -201,7 +187,7 @@ def heatmap_info(
 
 def kind_limit(pair: OrderPair, kind: Kind) -> float:
     """What the ends of the colours stand for, whatever the order and the window."""
-    return color_limit(np.abs(pair.signed) if kind == "sign" else pair.scores)
+    return pair.signed_limit if kind == "sign" else pair.limit
 
 
 def clipped(window: Window | None, shape: tuple[int, int], pattern: NMPattern) -> Window:
@@ -244,7 +230,7 @@ class _Part:
         if kind == "magnitude":
             return shading.magnitudes(self.scores, block, limit)
         kept = self.kept if kind == "kept" else ~self.kept
-        return shading.magnitudes(np.where(kept, self.scores, 0), block, limit)
+        return shading.magnitudes(self.scores * kept, block, limit)
 
     def of(self, matrix: NDArray[Any]) -> NDArray[Any]:
         return matrix[slice(*self.window.rows)].take(self.channels, axis=1)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from permviz.core.pattern import NMPattern
 from permviz.core.score import Scores, mask
 from permviz.figures.palette import DEFAULT, PERMUTED
+from permviz.figures.shading import color_limit
 from permviz.figures.tabular import Columns
 
 
@@ -54,9 +55,18 @@ class OrderPair:
     @cached_property
     def kept_found(self) -> NDArray[np.bool_]:
         """What it keeps in the found order, channels in the order as given."""
-        kept = np.empty(self.scores.shape, dtype=bool)
-        kept[:, self.order] = mask(self.scores.take(self.order, axis=1), self.pattern)
-        return kept
+        kept = mask(self.scores.take(self.order, axis=1), self.pattern)
+        return kept.take(np.argsort(self.order), axis=1)
+
+    @cached_property
+    def limit(self) -> float:
+        """Score at the upper end of the colours."""
+        return color_limit(self.scores)
+
+    @cached_property
+    def signed_limit(self) -> float:
+        """Weight at the upper end of the colours that have two ends."""
+        return color_limit(np.abs(self.signed))
 
     @cached_property
     def lost_given(self) -> NDArray[np.float64]:
@@ -77,12 +87,13 @@ class OrderPair:
         return self.lost_given - self.lost_found
 
     def _lost(self, kept: NDArray[np.bool_]) -> NDArray[np.float64]:
-        pruned = np.where(kept, 0, self.scores).sum(axis=0, dtype=np.float64)
+        # A product takes a fifth of the time of a choice by a mask without a pattern.
+        pruned = (self.scores * ~kept).sum(axis=0, dtype=np.float64)
         return 100.0 * pruned / (float(self.scores.sum(dtype=np.float64)) or 1.0)
 
     def prepared(self) -> "OrderPair":
         """The same, with everything computed that takes a while on a large layer."""
-        _ = self.lost_given, self.lost_found
+        _ = self.lost_given, self.lost_found, self.limit
         return self
 
 

@@ -8,9 +8,10 @@ from permviz.core.pattern import NMPattern
 from permviz.core.score import mask
 from permviz.errors import PermutationError
 from permviz.figures import heatmap
-from permviz.figures.heatmap import NEAR_CELLS, SIDE, Window, clipped, color_limit
+from permviz.figures.heatmap import NEAR_CELLS, SIDE, Window, clipped
 from permviz.figures.heatmap_plot import MARKED_SIDE, bar_title, heatmap_plot
 from permviz.figures.pair import OrderPair
+from permviz.figures.shading import color_limit
 
 TWO_FOUR = NMPattern(2, 4)
 
