@@ -47,6 +47,7 @@ def build(model: str = "digits") -> pmui.Page:
     _without_busy_sign(shell)
     _letting_go(shell)
     page.tick()
+    pn.state.onload(partial(_name_layer, state))
     pn.state.on_session_destroyed(lambda _: state.close())
     _forget_notices()
     return shell
@@ -59,6 +60,13 @@ def _take_what_fits(state: Explorer, asked: dict[str, Any]) -> None:
             state.param.update({name: value})
         except ValueError:
             state.tell("warning", f"The address asks for {name} {value!r}, which is impossible.")
+
+
+def _name_layer(state: Explorer) -> None:
+    """Put the layer that is shown first into the address, which a page begins by reading."""
+    location: Any = pn.state.location
+    if location is not None and state.layer not in {"", location.query_params.get("layer")}:
+        location.update_query(layer=state.layer)
 
 
 def _letting_go(shell: pmui.Page) -> None:

@@ -24,7 +24,7 @@ def test_a_press_outlives_new_rows(visit):
 
 def test_a_press_that_ends_elsewhere_picks_nothing(visit):
     visit = visit()
-    # An address names no layer at first; once one is picked, only a pick changes it.
+    # Once a layer was picked, only a pick changes the address.
     before = json.dumps(cells(visit).nth(1).inner_text())
     cells(visit).nth(1).click()
     visit.page.wait_for_function(f"{ASKED} == {before}")
@@ -47,10 +47,15 @@ def test_a_press_counts_at_once_when_curves_are_left(visit):
         visit.tab("Layer")
         visit.until(CURVES)
         visit.tab("Layers")
-        # The page begins with the second of them, and an address need not name that.
         name = "blocks.3.expand" if turn % 2 else "blocks.1.project"
         cells(visit).get_by_text(name, exact=True).click()
         visit.page.wait_for_function(f"{ASKED} == {json.dumps(name)}")
+
+
+def test_the_address_names_the_layer_that_is_shown_first(visit):
+    # The second visit finds the model in memory, and so begins with all of its layers.
+    for _ in range(2):
+        visit().page.wait_for_function(f"{ASKED} == 'blocks.3.expand'")
 
 
 def cells(visit):
