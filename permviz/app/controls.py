@@ -109,6 +109,7 @@ class Controls(pn.viewable.Viewer):
             options=PATTERNS,
             restrict=False,
             min_characters=0,
+            stylesheets=[_LOW],
             **_WIDE,
         )
         importance = Menu.from_param(state.param.importance, name="Importance", **_WIDE)
@@ -199,7 +200,13 @@ def _folded(title: str, *inside: pn.viewable.Viewable) -> pn.Card:
         collapsed=True,
         sizing_mode="stretch_width",
         margin=(4, 0),
+        stylesheets=[_ARROW],
     )
+
+
+# The design makes a field beside a menu taller than it, and the arrow of a card invisible.
+_LOW = "input.bk-input { height: 36px; min-height: 36px; }"
+_ARROW = ".card-button svg { stroke: currentColor; }"
 
 
 def _about(opened: Opened | None) -> str:
