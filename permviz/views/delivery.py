@@ -12,9 +12,11 @@ is empty.
 import asyncio
 import threading
 from functools import partial
+from importlib import import_module
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import panel as pn
 from bokeh.document import Document
 from IPython.display import publish_display_data  # pyright: ignore[reportUnknownVariableType]
 from panel import reactive
@@ -28,6 +30,9 @@ from pyviz_comms import Comm
 
 SENDERS = (reactive, datamodel, panel_notebook, base, plot, misc)
 """Where Panel has a name of its own for the function that sends."""
+
+_AS_WIDGETS = {"vscode", "ipywidgets"}
+"""Where views are shown as widgets, which have lines of their own."""
 
 _lock = threading.RLock()
 _waiting: WeakKeyDictionary[Comm, list[Any]] = WeakKeyDictionary()
@@ -79,7 +84,28 @@ def install() -> None:
         vars(module)["push"] = push
     # What Panel binds to each line.
     hear = MimeRenderMixin._on_msg  # noqa: SLF001
-    MimeRenderMixin._on_msg = heard_by(loop, hear)  # noqa: SLF001
+    MimeRenderMixin._on_msg = heard_by(loop, showing(hear))  # noqa: SLF001
+    if pn.config.comms in _AS_WIDGETS:
+        widget: Any = import_module("jupyter_bokeh.widgets").BokehModel
+        widget._sync_model = heard_by(loop, widget._sync_model)  # noqa: SLF001
+    if pn.config.comms == "colab":
+        # Each cell there is a page of its own, for which Panel calls this anew.
+        notebook: Any = panel_notebook
+        notebook.load_notebook = mending(notebook.load_notebook)
+    _mend()
+
+
+def mending(load: Any) -> Any:
+    """Let what loads a page's part of Panel also keep its early changes."""
+
+    def loaded(*how: Any, **named: Any) -> None:
+        load(*how, **named)
+        _mend()
+
+    return loaded
+
+
+def _mend() -> None:
     publish_display_data({"application/javascript": _KEEP_EARLY_CHANGES})
 
 
@@ -90,20 +116,25 @@ def heard_by(loop: asyncio.AbstractEventLoop, hear: Any) -> Any:
     """
     thread = threading.current_thread()
 
-    def heard(view: Any, ref: str, manager: Any, said: Any) -> None:
+    def heard(view: Any, *said: Any) -> None:
         if threading.current_thread() is thread:
-            hear(view, ref, manager, said)
+            hear(view, *said)
         else:
-            loop.call_soon_threadsafe(partial(_hear, hear, view, ref, manager, said))
+            loop.call_soon_threadsafe(partial(hear, view, *said))
 
     return heard
 
 
-def _hear(hear: Any, view: Any, ref: str, manager: Any, said: Any) -> None:
-    try:
-        hear(view, ref, manager, said)
-    except Exception as problem:  # noqa: BLE001 - shown below the cell, as Panel does
-        view._on_error(ref, problem)  # noqa: SLF001
+def showing(hear: Any) -> Any:
+    """Show below the cell what goes wrong when something is heard, as Panel does."""
+
+    def heard(view: Any, ref: str, manager: Any, said: Any) -> None:
+        try:
+            hear(view, ref, manager, said)
+        except Exception as problem:  # noqa: BLE001 - shown
+            view._on_error(ref, problem)  # noqa: SLF001
+
+    return heard
 
 
 def push(doc: Document, comm: Any, binary: bool = True, msg: Any = None) -> None:  # noqa: FBT001, FBT002 - Panel's signature

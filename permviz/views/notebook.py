@@ -7,10 +7,16 @@ import panel as pn
 from bokeh.models import ImportedStyleSheet, InlineStyleSheet
 from panel import reactive
 from panel.io.resources import CDN_DIST, DIST_DIR, LOCAL_DIST
+from panel.pane import base as panes
 from panel.theme import base as theme
+from panel.widgets import base as widgets
+from panel.widgets import tables
 
 EXTENSIONS = ("tabulator", "filedropper")
 """The parts of Panel that views use; a page lacks those that it did not name itself."""
+
+_MAKERS = (reactive, panes, theme, widgets, tables)
+"""Where Panel makes style sheets that are imported from somewhere."""
 
 _loaded = False
 
@@ -27,9 +33,10 @@ def load() -> None:
     pn.extension(*EXTENSIONS, notifications=served, inline=True)
     if not served and hasattr(builtins, "__IPYTHON__"):
         _loaded = True
-        # Panel fills in the style sheets of what a cell shows at first; what a view adds later
-        # would refer to a server far away.
-        for module in (reactive, theme):
+        # Panel fills in the style sheets of what a cell shows at first; what a view adds later,
+        # and all of what VS Code shows, would refer to a server. Where there is none, a table
+        # waits for its style sheet for ever, with a core of its own.
+        for module in _MAKERS:
             vars(module)["ImportedStyleSheet"] = _StyleSheet
         # Only where there is a notebook is there what this imports.
         import_module("permviz.views.delivery").install()

@@ -102,7 +102,7 @@ def test_what_is_heard_elsewhere_is_told_to_the_thread_of_the_loop_in_order():
             shown.append((ref, str(problem)))
 
     async def cell():
-        heard = delivery.heard_by(asyncio.get_running_loop(), hear)
+        heard = delivery.heard_by(asyncio.get_running_loop(), delivery.showing(hear))
         heard(View(), "ref", None, 0)
         assert told == [0]
         for said in (1, 2, 3, 4):
@@ -127,6 +127,15 @@ def test_all_of_panel_sends_and_hears_so(monkeypatch):
     in_a_kernel(cell)
     assert reactive.push is delivery.push
     assert MimeRenderMixin._on_msg.__module__ == delivery.__name__
+    assert "msg_handler" in published[0]["application/javascript"]
+
+
+def test_a_page_for_each_cell_keeps_its_own_early_changes(monkeypatch):
+    published, loaded = [], []
+    monkeypatch.setattr(delivery, "publish_display_data", published.append)
+    load = delivery.mending(loaded.append)
+    load(True)
+    assert loaded == [True]
     assert "msg_handler" in published[0]["application/javascript"]
 
 
