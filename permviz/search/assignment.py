@@ -11,7 +11,6 @@ from functools import partial
 from typing import ClassVar
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from permviz.kernels.protocol import Columns, Kernels, Values
 from permviz.search.ledger import StripeLedger
@@ -61,6 +60,8 @@ class Assignment:
         kernels: Kernels,
     ) -> Generator[Order | None, float | None, Order]:
         """Reassign from an order on, and return the order that the rounds led to."""
+        from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - takes half a second
+
         if block.stripes < 2:
             return order
         ledger = StripeLedger(block, kernels)

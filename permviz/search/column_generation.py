@@ -29,7 +29,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
 from permviz.kernels.protocol import Stripes, Values
@@ -81,6 +80,8 @@ class _Program:
 
     def solve(self, centre: Values, radius: float) -> tuple[Values, float] | None:
         """The cheapest prices inside the box and their sum; None where HiGHS finds none."""
+        from scipy.optimize import linprog  # noqa: PLC0415 - takes half a second
+
         count, m = len(self._stripes), self._block.pattern.m
         ends = np.arange(count + 1) * m
         # The stubs of scipy do not know that HiGHS takes a sparse matrix.
