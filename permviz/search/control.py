@@ -1,6 +1,7 @@
 """Pause, resume and cancel a search from another thread."""
 
 import threading
+import time
 
 from permviz.search.turns import Turn, Turns
 
@@ -49,3 +50,22 @@ class Control:
     def wait(self) -> None:
         """Block while paused."""
         self._running.wait()
+
+
+class Stopwatch:
+    """Searching time: the clock with pauses taken out."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._start = time.perf_counter()
+
+    def seconds(self) -> float:
+        """Searching time since the watch was made."""
+        return time.perf_counter() - self._start
+
+    def wait_while_paused(self) -> None:
+        """Block while the control is paused; that time does not count."""
+        if self._control.paused:
+            before = time.perf_counter()
+            self._control.wait()
+            self._start += time.perf_counter() - before

@@ -7,6 +7,7 @@ time budget cuts it short.
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,7 +28,7 @@ from permviz.kernels import warm
 from permviz.kernels.protocol import Kernels
 from permviz.search.bound import METHODS, then_bounded
 from permviz.search.ceiling import Ceiling, reasons, upper_bound
-from permviz.search.control import Control
+from permviz.search.control import Control, Stopwatch
 from permviz.search.ledger import StripeLedger
 from permviz.search.registry import parameters
 from permviz.search.result import SearchResult
@@ -47,6 +48,8 @@ Observer = Callable[[SearchEvent], None]
 _FREE_EVENTS = 200
 _EVENT_SECONDS = 0.01
 _LEAST_MEMORY = 1 << 20
+_LEAST = 1e-9
+"""Seconds of a budget that is spent before it begins."""
 
 
 def run(
@@ -115,23 +118,6 @@ class Limits:
             )
 
 
-class _Stopwatch:
-    """Searching time: the clock with pauses taken out."""
-
-    def __init__(self, control: Control) -> None:
-        self._control = control
-        self._start = time.perf_counter()
-
-    def seconds(self) -> float:
-        return time.perf_counter() - self._start
-
-    def wait_while_paused(self) -> None:
-        if self._control.paused:
-            before = time.perf_counter()
-            self._control.wait()
-            self._start += time.perf_counter() - before
-
-
 class _Part:
     """One block: its proposals, and the best of them."""
 
@@ -186,14 +172,17 @@ class _Search:
         self._limits = limits
         self._turn = turn
         # Preparing takes time too, and a budget is the time that the caller waits.
-        self._watch = _Stopwatch(limits.control)
-        self._parts = _parts(problem, strategy, kernels, limits)
+        self._watch = Stopwatch(limits.control)
+        with ThreadPoolExecutor(1) as aside:
+            started = aside.submit(_started, problem)
+            self._parts = _parts(problem, strategy, kernels, limits)
+        self._started, closing = started.result()
+        self._budget = None if limits.budget is None else max(limits.budget - closing, _LEAST)
         self._recorded: Order = np.arange(problem.channels)
         self._improvements: list[Improved] = []
         self._bounds: list[Bounded] = []
         self._told = False
         self._iteration = 0
-        self._started = Started(problem.baseline, problem.row_optimum)
         self._finished: Finished | None = None
 
     def events(self) -> Iterator[SearchEvent]:
@@ -268,13 +257,13 @@ class _Search:
             self._turn.pass_on()
 
     def _spent(self) -> float | None:
-        budget = self._limits.budget
+        budget = self._budget
         return None if budget is None else min(1.0, self._watch.seconds() / budget)
 
     def _reason(self) -> Reason | None:
         if self._limits.control.cancelled:
             return "cancelled"
-        budget = self._limits.budget
+        budget = self._budget
         return "budget" if budget is not None and self._watch.seconds() >= budget else None
 
     def _verdict(self) -> Verdict | None:
@@ -321,6 +310,14 @@ class _Search:
         for part in self._parts:
             order[part.slots] = part.slots[part.best]
         return order
+
+
+def _started(problem: SearchProblem) -> tuple[Started, float]:
+    """What a search begins with, and the seconds in which its result is valued in the end."""
+    begun = time.perf_counter()
+    baseline = problem.baseline
+    closing = time.perf_counter() - begun
+    return Started(baseline, problem.row_optimum), closing
 
 
 def _parts(

@@ -22,7 +22,7 @@ from permviz.kernels.numba_cpu import NumbaKernels
 from permviz.kernels.select import select
 from permviz.models.importance import weight_scores
 from permviz.models.sources import load_model
-from permviz.search import runner
+from permviz.search import control, runner
 from permviz.search.registry import parse
 
 SINGLE = ("channel_swap(escapes=100)", "osg", "osg(stripes=3)", "assignment", "anneal")
@@ -72,7 +72,7 @@ def kernels(monkeypatch):
     """Those of all cores by the clock, or of one core by its own time."""
     if chosen("CLOCK", "wall") != ["cpu"]:
         return select("cpu")
-    monkeypatch.setattr(runner, "time", SimpleNamespace(perf_counter=time.process_time))
+    monkeypatch.setattr(control, "time", SimpleNamespace(perf_counter=time.process_time))
     return NumbaKernels(1)
 
 
