@@ -211,7 +211,7 @@ class _Search:
             raise StrategyError("The search has not finished; run it to its end first.")
         return SearchResult(
             permutation=self._finished.permutation,
-            retained=self._problem.retained(self._recorded),
+            retained=self._retained(),
             baseline=self._started.baseline,
             row_optimum=self._started.row_optimum,
             trace=SearchTrace(
@@ -224,6 +224,11 @@ class _Search:
             pattern=self._problem.pattern,
             seed=self._limits.seed,
         )
+
+    def _retained(self) -> float:
+        if not self._improvements:
+            return self._started.baseline
+        return self._problem.retained(self._recorded)
 
     def _steps(self) -> Iterator[bool]:
         """Let each block take a step in turn; yields whether it improved."""
