@@ -20,8 +20,10 @@ Order = NDArray[np.int64]
 Verdict = Literal["perfect", "impossible", "optimal"]
 Steps = Generator[Order | None, float | None, Verdict | None]
 
-_ROWS = 16
-"""Rows that are laid out by channel at a time, so that they stay in the cache."""
+_ROWS, _SCORES = 16, 1 << 15
+"""Rows that are laid out by channel at a time, so that they stay in the cache; more of short
+rows, up to so many scores.
+"""
 
 MEMORY = 1 << 30
 """Bytes that the tables of a search may take where the caller sets no limit."""
@@ -72,8 +74,9 @@ class Block:
         padded += 16 if padded % 512 == 0 else 0
         _, exponent = np.frexp(scores.max(initial=0.0))
         columns = np.zeros((channels, padded), dtype=np.float32)
-        for start in range(0, rows, _ROWS):
-            some = scores[start : start + _ROWS]
+        step = max(_ROWS, _SCORES // max(1, channels))
+        for start in range(0, rows, step):
+            some = scores[start : start + step]
             columns[:, start : start + len(some)] = _scaled(some, -int(exponent)).T
         columns.setflags(write=False)
         return cls(columns, pattern, float(np.ldexp(1.0, int(exponent))), memory)

@@ -26,15 +26,11 @@ OTHERS = {
 }
 
 
-@pytest.fixture
-def before():
-    """What the first cell does first."""
-    return ""
+BOOKS = {"jupyterlab": ""} | OTHERS
 
 
-@pytest.fixture
-def lab(tmp_path, before):
-    """The address of a JupyterLab with a notebook in it, which knows nothing of the user's."""
+def write(path, before):
+    """A notebook of `CELLS` that says something before."""
     cells = [f"{before}\n{CELLS[0]}".strip(), *CELLS[1:]]
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     book.metadata["kernelspec"] = {
@@ -42,9 +38,17 @@ def lab(tmp_path, before):
         "display_name": "Python",
         "language": "python",
     }
+    nbformat.write(book, path)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The address of a JupyterLab with notebooks in it, which knows nothing of the user's."""
+    tmp_path = tmp_path_factory.mktemp("lab")
     notebooks = tmp_path / "notebooks"
     notebooks.mkdir()
-    nbformat.write(book, notebooks / "book.ipynb")
+    for name, before in BOOKS.items():
+        write(notebooks / f"{name}.ipynb", before)
     settings = tmp_path / "SETTINGS" / "@jupyterlab" / "notebook-extension"
     settings.mkdir(parents=True)
     # By default cells that are out of sight leave the page, and others take their places.
@@ -68,7 +72,7 @@ def lab(tmp_path, before):
         )
         try:
             wait_for(port, process, log)
-            yield f"http://127.0.0.1:{port}/lab/tree/book.ipynb"
+            yield f"http://127.0.0.1:{port}/lab"
         finally:
             process.terminate()
             process.wait(30)
@@ -90,16 +94,22 @@ def wait_for(port, process, log):
 
 
 @pytest.fixture
-def notebook(lab, browser):
-    """The notebook in JupyterLab; whatever goes wrong in its page fails."""
-    visit = Visit(browser, lab, ready=".jp-Notebook")
+def book():
+    return "jupyterlab"
+
+
+@pytest.fixture
+def notebook(lab, browser, book):
+    """A notebook in JupyterLab; whatever goes wrong in its page fails."""
+    # In a workspace of its own, or JupyterLab opens what it showed before, too.
+    visit = Visit(browser, f"{lab}/workspaces/{book}/tree/{book}.ipynb", ready=".jp-Notebook")
     yield visit.page
     visit.shoot("jupyter")
     visit.close()
     assert visit.wrong == []
 
 
-@pytest.mark.parametrize("before", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("book", OTHERS)
 def test_a_click_changes_a_live_view_as_other_notebooks_show_it(notebook):
     a_row_is_picked_in_the_explorer(the_explorer(notebook))
 
