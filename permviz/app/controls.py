@@ -12,8 +12,7 @@ from permviz.app.state import Explorer
 from permviz.app.values import SUGGESTED, Task
 from permviz.errors import PermvizError
 from permviz.kernels.select import devices, resolved
-from permviz.models.libraries import suggestions
-from permviz.models.sources import architectures
+from permviz.models.names import architectures
 from permviz.search.registry import describe, parse, strategies
 from permviz.session.events import Progress
 from permviz.views.menu import Menu
@@ -72,8 +71,13 @@ class Controls(pn.viewable.Viewer):
 
     def _libraries(self) -> list[pn.widgets.Widget]:
         # A field that completes what is typed would take its first guess, resnet50d for resnet50.
-        options = {"choose": ""} | {name: name for name in suggestions()}
-        some = Menu(label="Some of their networks", options=options, **_WIDE)
+        some = Menu(label="Some of their networks", options={"choose": ""}, **_WIDE)
+
+        def offer(*_: object) -> None:
+            some.options = {"choose": ""} | {name: name for name in self._state.suggestions}
+
+        offer()
+        self._state.param.watch(offer, "suggestions")
         named = pn.widgets.TextInput(
             label="Any other, by library and name", placeholder="timm:resnet18", **_WIDE
         )

@@ -32,8 +32,8 @@ def explore(model: Any = None, example_inputs: Any = None) -> Page:
     else:
         state = Explorer(flow=_GivenFlow(model, example_inputs), model=type(model).__name__)
     announce(state)
+    state.begin()
     page = Page(state)
-    state.load()
     page.tick()
     return page
 
@@ -46,6 +46,10 @@ class _GivenFlow(Flow):
         name = type(model).__name__
         about = f"{name}, as given to explore()."
         self._given = LoadedModel(name, model, example_inputs, None, about)
+
+    def at_hand(self, name: str) -> Opened | None:
+        """The given model is analysed whatever another of its name was."""
+        return None if name == self._given.name else super().at_hand(name)
 
     def open(self, name: str, report: Report) -> Opened:
         """Analyse the given model for its own name; other names are looked up as always."""

@@ -2,31 +2,32 @@
 
 Methods run in other threads, get a `report(text, fraction)` to say how far they are, and
 touch no state. Tests put another `Flow` in its place.
+
+What needs torch is imported by the step that needs it: it takes as long as all else of a
+server's first page, which does not wait for it.
 """
 
+import sys
 import tempfile
 import threading
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from permviz.app.garbage import set_libraries_aside
 from permviz.app.inbox import Report
+from permviz.app.quiet import wait_for_arrival, wait_for_quiet
 from permviz.errors import SessionError
-from permviz.export.archive import archive
-from permviz.export.checkpoint import CheckReport, Details, ExportReport, check, export
-from permviz.export.html import write_page
 from permviz.figures.pair import OrderPair
-from permviz.graph.analyze import analyze
-from permviz.graph.apply import apply
 from permviz.graph.types import ChannelGraph
-from permviz.graph.verify import VerifyReport, verify
+from permviz.graph.verify_report import VerifyReport
 from permviz.kernels import warm
-from permviz.models.accuracy import AccuracyTable, accuracy_table
+from permviz.kernels.select import cores
+from permviz.models.accuracy_report import AccuracyTable
 from permviz.models.importance import unit
-from permviz.models.sources import LoadedModel, load_model, load_state
 from permviz.session.comparison import Comparison, comparison
-from permviz.session.plan import session_plan
 from permviz.session.replay import Replay, layer_replay
 from permviz.session.report import (
     LayerRow,
@@ -40,6 +41,11 @@ from permviz.session.report import (
 from permviz.session.session import Session
 from permviz.session.settings import SearchSettings
 
+if TYPE_CHECKING:
+    from permviz.export.checking import CheckReport
+    from permviz.export.report import ExportReport
+    from permviz.models.sources import LoadedModel
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opened:
@@ -50,7 +56,7 @@ class Opened:
         graph: its channel groups.
     """
 
-    loaded: LoadedModel
+    loaded: "LoadedModel"
     graph: ChannelGraph = field(repr=False)
 
 
@@ -85,7 +91,7 @@ class Packed:
     """
 
     opened: Opened
-    report: ExportReport
+    report: "ExportReport"
     archive: bytes = field(repr=False)
     page: bytes = field(repr=False)
 
@@ -96,8 +102,16 @@ class Flow:
     def __init__(self) -> None:
         self._scratch: list[tempfile.TemporaryDirectory[str]] = []
 
+    def suggestions(self) -> tuple[str, ...]:
+        """Names of some networks of the libraries that are installed."""
+        _let_the_first_page_through()
+        from permviz.models.libraries import suggestions
+
+        return suggestions()
+
     def open(self, name: str, report: Report) -> Opened:
         """Load a model by name and analyse it; a model opened before comes from memory."""
+        _let_the_first_page_through()
         return _OPENED.get(name, report)
 
     def at_hand(self, name: str) -> Opened | None:
@@ -108,6 +122,8 @@ class Flow:
         self, architecture: str, content: bytes, filename: str, report: Report
     ) -> Opened:
         """Load a checkpoint into a known architecture and analyse it."""
+        from permviz.models.sources import load_state
+
         report(f"reading {filename}", -1.0)
         return analyzed(load_state(architecture, content, filename), report)
 
@@ -121,6 +137,11 @@ class Flow:
             report("loading the search kernels", -1.0)
             warm.ensure()
         set_libraries_aside()
+
+    def warm_in_time(self, report: Report) -> None:
+        """Have the compiled kernels ready for a first search, once the page has been drawn."""
+        wait_for_quiet()
+        self.warm(report)
 
     def findings(self, session: Session, layer: str, strategy: str | None) -> Findings:
         """Sum up what a session has found so far, with a look at one layer."""
@@ -162,14 +183,22 @@ class Flow:
 
     def compare(self, opened: Opened, session: Session) -> VerifyReport:
         """Compare the output of the model in its best order with the model's."""
+        from permviz.graph.apply import apply
+        from permviz.graph.verify import verify
+        from permviz.session.plan import session_plan
+
         # Searches that were cancelled still tell what they have found.
         session.wait(_ENDING)
         plan = session_plan(session)
         model, inputs = opened.loaded.model, opened.loaded.example_inputs
-        return verify(model, apply(model, plan), inputs)
+        with _leaving_a_core():
+            return verify(model, apply(model, plan), inputs)
 
     def accuracy(self, opened: Opened, session: Session, report: Report) -> AccuracyTable:
         """Measure the model dense, pruned, permuted and pruned, and in random orders."""
+        from permviz.models.accuracy import accuracy_table
+        from permviz.session.plan import session_plan
+
         return accuracy_table(
             opened.loaded,
             opened.graph,
@@ -183,25 +212,34 @@ class Flow:
         self, opened: Opened, session: Session, order: "ExportOrder", report: Report
     ) -> Packed:
         """Write an export, read it back, and pack it for download."""
+        from permviz.export.archive import archive
+        from permviz.export.checkpoint import Details, export
+        from permviz.export.html import write_page
+        from permviz.session.plan import session_plan
+
         report("planning", 0.0)
         directory = order.directory or self._scratch_directory(opened.loaded.name)
-        written = export(
-            opened.loaded.model,
-            session_plan(session, order.strategy),
-            directory,
-            importance=session.settings.importance,
-            example_inputs=opened.graph.example_inputs,
-            details=Details(opened.graph, order.accuracy, session),
-            on_progress=report,
-        )
+        with _leaving_a_core():
+            written = export(
+                opened.loaded.model,
+                session_plan(session, order.strategy),
+                directory,
+                importance=session.settings.importance,
+                example_inputs=opened.graph.example_inputs,
+                details=Details(opened.graph, order.accuracy, session),
+                on_progress=report,
+            )
         report("packing", 0.95)
         page = write_page(directory).read_bytes()
         return Packed(opened, written, archive(directory).getvalue(), page)
 
-    def verify_export(self, packed: Packed) -> CheckReport:
+    def verify_export(self, packed: Packed) -> "CheckReport":
         """Read an export back and compare it with the model it was made of."""
+        from permviz.export.checking import check
+
         opened = packed.opened
-        return check(packed.report.directory, opened.loaded.model, opened.graph.example_inputs)
+        with _leaving_a_core():
+            return check(packed.report.directory, opened.loaded.model, opened.graph.example_inputs)
 
     def close(self) -> None:
         """Remove exports that were made for download only."""
@@ -228,6 +266,15 @@ class ExportOrder:
     accuracy: AccuracyTable | None
 
 
+def _let_the_first_page_through() -> None:
+    """Put the import of torch off until the page is there that asks for it.
+
+    It holds the interpreter's lock for a second or two.
+    """
+    if "torch" not in sys.modules:
+        wait_for_arrival()
+
+
 _ENDING = 2.0
 """Seconds, more than enough for cancelled searches to end."""
 
@@ -243,13 +290,15 @@ class _OpenedModels:
         self._opened: dict[str, Opened] = {}
         self._given: dict[str, LoadedModel] = {}
 
-    def give(self, loaded: LoadedModel) -> None:
+    def give(self, loaded: "LoadedModel") -> None:
         self._given[loaded.name] = loaded
 
     def known(self, name: str) -> Opened | None:
         return self._opened.get(name)
 
     def get(self, name: str, report: Report) -> Opened:
+        from permviz.models.sources import load_model
+
         if name not in self._opened:
             report(f"loading {name}", -1.0)
         with self._lock:
@@ -266,11 +315,24 @@ class _OpenedModels:
 _OPENED = _OpenedModels()
 
 
-def remember(loaded: LoadedModel) -> None:
+def remember(loaded: "LoadedModel") -> None:
     """Let every page of this server open a model that is in memory, by its name."""
     _OPENED.give(loaded)
 
 
-def analyzed(loaded: LoadedModel, report: Report) -> Opened:
+def analyzed(loaded: "LoadedModel", report: Report) -> Opened:
     """Find out how the channels of a loaded model are coupled."""
-    return Opened(loaded, analyze(loaded.model, loaded.example_inputs, on_progress=report))
+    from permviz.graph.analyze import analyze
+
+    with _leaving_a_core():
+        return Opened(loaded, analyze(loaded.model, loaded.example_inputs, on_progress=report))
+
+
+def _leaving_a_core() -> AbstractContextManager[None]:
+    """Have torch leave one core to the page.
+
+    Its threads wait for each other by spinning: with one too many, all take three times as long.
+    """
+    from permviz.models.threads import torch_threads
+
+    return torch_threads(max(1, cores() - 1))

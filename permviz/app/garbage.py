@@ -35,6 +35,9 @@ def put_off() -> None:
 
 
 def collect() -> None:
-    """Look through everything if the interpreter would have done so by now."""
-    if gc.get_count()[2] > _USUAL:
+    """Look through everything if the interpreter would have done so by now.
+
+    Not while the libraries are still to be set aside: their import is no garbage.
+    """
+    if set_libraries_aside.cache_info().currsize and gc.get_count()[2] > _USUAL:
         gc.collect()

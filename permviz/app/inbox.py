@@ -9,7 +9,7 @@ to all others, and end as soon as they are stale.
 import itertools
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -118,17 +118,19 @@ class Inbox:
         """Whether a job of this kind has yet to be heard out."""
         return kind in self._current
 
-    def drain(self) -> list[Message]:
-        """Take all messages of jobs that still matter, oldest first."""
-        fresh: list[Message] = []
-        while self._messages:
+    def drain(self) -> Iterator[Message]:
+        """Take the messages of jobs that matter, oldest first.
+
+        Each is judged when its turn comes: what the one before it has done may have made it stale.
+        """
+        # What is posted meanwhile waits for the next call.
+        for _ in range(len(self._messages)):
             ticket, message = self._messages.popleft()
             if self._current.get(message.kind) != ticket:
                 continue
             if not isinstance(message, Advanced):
                 del self._current[message.kind]
-            fresh.append(message)
-        return fresh
+            yield message
 
     def close(self) -> None:
         """Let running jobs end unheard and start no further ones."""

@@ -28,6 +28,13 @@ def note_arrival() -> None:
     _Clock.acted = monotonic() + _ARRIVAL_SECONDS
 
 
+def wait_for_arrival() -> None:
+    """Wait while a browser is busy with showing a page, but not forever: others may come."""
+    end = monotonic() + _LONGEST_SECONDS
+    while _Clock.acted > monotonic() and monotonic() < end:
+        sleep(_LOOK_SECONDS)
+
+
 def quiet() -> bool:
     """Whether nobody has done anything for a while."""
     return monotonic() - _Clock.acted > _QUIET_SECONDS

@@ -13,9 +13,11 @@ from panel.util.parameters import edit_readonly
 
 from permviz.app.islands import Islands
 from permviz.app.page import Page, announce
+from permviz.app.quiet import note_arrival
 from permviz.app.sheets import Sheets
 from permviz.app.state import Explorer
 from permviz.views.chart import ISLAND
+from permviz.views.sight import served
 
 TITLE = "permviz: channel permutations for N:M sparsity"
 _ADDRESS = ("model", "layer", "strategies", "seed", "tab")
@@ -23,6 +25,8 @@ _ADDRESS = ("model", "layer", "strategies", "seed", "tab")
 
 def build(model: str = "digits") -> pmui.Page:
     """Build the page for one browser session; its work ends with that session."""
+    if served():
+        note_arrival()
     state = Explorer(model=model)
     announce(state)
     if pn.state.location is not None:
@@ -114,4 +118,9 @@ _COMPACT = {
     "& .MuiToolbar-root": {"minHeight": "44px !important", "height": "44px"},
     "& header .MuiTypography-root": {"fontSize": "1.05rem"},
 }
-_THEME = {"palette": {"primary": {"main": "#0072b2"}}, "shape": {"borderRadius": 8}}
+_THEME = {
+    "palette": {"primary": {"main": "#0072b2"}},
+    "shape": {"borderRadius": 8},
+    # The theme's own comes in nine files one after the other, and the page is laid out for each.
+    "typography": {"fontFamily": "Helvetica, Arial, sans-serif"},
+}

@@ -27,6 +27,7 @@ class Shown(param.Parameterized):
     choice = param.Dict({}, doc="Strategy by channel group; the best where none is named.")
     tab = param.Selector(default="Layers", objects=list(TABS))
 
+    suggestions = param.Parameter((), doc="Names of some networks of the libraries.")
     uploaded = param.Boolean(False, doc="Whether the loaded weights came from a file.")
     opened = param.Parameter(None, doc="Opened: the model that is loaded.")
     status = param.String("empty", doc="Status of the search, or empty.")

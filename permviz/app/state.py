@@ -19,7 +19,7 @@ from permviz.app.shown import Shown
 from permviz.app.values import BEST, CHOSEN, Task, largest, nothing_found
 from permviz.errors import SessionError
 from permviz.figures.pair import OrderPair
-from permviz.graph.verify import VerifyReport
+from permviz.graph.verify_report import VerifyReport
 from permviz.session.session import Session
 
 _LOADS = ("open", "upload")
@@ -49,6 +49,7 @@ class Explorer(Shown):
 
         What is known before a page is served needs to be drawn only once.
         """
+        self._inbox.start("suggestions", "", lambda _: self._flow.suggestions())
         opened = self._flow.at_hand(self.model)
         if opened is None:
             self.load()
@@ -190,6 +191,7 @@ class Explorer(Shown):
         return {
             "open": lambda opened: self._on_opened(opened, uploaded=False),
             "upload": lambda opened: self._on_opened(opened, uploaded=True),
+            "suggestions": lambda names: setattr(self, "suggestions", names),
             "preview": self._on_prepared,
             "start": self._on_started,
             "warm": lambda _: None,
@@ -250,7 +252,7 @@ class Explorer(Shown):
         self.param.update(
             searched=session.settings.strategies, progress=session.progress, status=session.status
         )
-        self._inbox.start("warm", "", self._flow.warm)
+        self._inbox.start("warm", "", self._flow.warm_in_time)
 
     def _on_started(self, session: Session) -> None:
         self._drop_judgements()

@@ -14,8 +14,8 @@ from permviz.cli.outputs import choice
 from permviz.graph.analyze import analyze
 from permviz.graph.calling import Forward
 from permviz.graph.types import ChannelGraph
+from permviz.models.names import architectures
 from permviz.models.networks import networks
-from permviz.models.sources import architectures
 from permviz.session.coverage import Coverage, LayerCoverage, coverage
 from permviz.session.session import Session
 from permviz.session.settings import SearchSettings

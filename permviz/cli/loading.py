@@ -6,7 +6,8 @@ from permviz.cli.console import remarks
 from permviz.errors import SourceError
 from permviz.models.factories import made, names_a_factory
 from permviz.models.libraries import belongs
-from permviz.models.sources import LoadedModel, architectures, load_model, load_state
+from permviz.models.names import architectures
+from permviz.models.sources import LoadedModel, load_model, load_state
 
 
 def load(model: str, state: Path | None) -> LoadedModel:

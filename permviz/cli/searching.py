@@ -14,7 +14,8 @@ from permviz.export.checkpoint import Details, check_target, export
 from permviz.graph.analyze import analyze
 from permviz.graph.types import ChannelGraph
 from permviz.kernels import warm
-from permviz.models.accuracy import AccuracyTable, accuracy_table
+from permviz.models.accuracy import accuracy_table
+from permviz.models.accuracy_report import AccuracyTable
 from permviz.models.sources import LoadedModel
 from permviz.session.plan import session_plan
 from permviz.session.report import layer_rows, model_totals

@@ -6,7 +6,7 @@ from rich import box
 from rich.table import Table
 
 from permviz.core.pattern import NMPattern
-from permviz.models.accuracy import AccuracyTable
+from permviz.models.accuracy_report import AccuracyTable
 from permviz.search.result import SearchResult
 from permviz.session.report import LayerRow, ModelTotals
 

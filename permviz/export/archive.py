@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 from permviz.errors import ExportError
-from permviz.export.files import FIGURES, NAMES, PAGE
+from permviz.export.names import FIGURES, NAMES, PAGE
 from permviz.export.report import read_report
 
 # A fixed date makes equal exports equal archives; 1980 is the first that zip can tell.

@@ -16,15 +16,8 @@ from torch import Tensor, nn
 from permviz.core.pattern import NMPattern
 from permviz.core.plan import PermutationPlan
 from permviz.errors import ExportError, VerificationError
-from permviz.export.files import (
-    MASKS,
-    MODEL,
-    PLAN,
-    read_tensors,
-    read_text,
-    stamp,
-    state_of,
-)
+from permviz.export.files import read_tensors, read_text, stamp, state_of
+from permviz.export.names import MASKS, MODEL, PLAN
 from permviz.export.replace import recover
 from permviz.export.report import ExportReport, read_report
 from permviz.graph.apply import apply

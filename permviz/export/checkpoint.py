@@ -28,35 +28,23 @@ from permviz.export.checking import (
     demand_verified,
     read_contents,
 )
-from permviz.export.files import (
-    FIGURES,
-    MASKS,
-    MODEL,
-    NAMES,
-    PAGE,
-    PLAN,
-    REPORT,
-    stamp,
-    state_of,
-    write_tensors,
-    write_text,
-)
+from permviz.export.files import stamp, state_of, write_tensors, write_text
 from permviz.export.gallery import session_gallery
 from permviz.export.layers import LayerExport, Pruned, layer_exports
+from permviz.export.names import FIGURES, FORMATS, MASKS, MODEL, NAMES, PAGE, PLAN, REPORT
 from permviz.export.replace import staged
 from permviz.export.report import ExportReport, is_export
 from permviz.graph.apply import apply
 from permviz.graph.calling import Inputs
 from permviz.graph.types import ChannelGraph
 from permviz.graph.verify import VerifyReport
-from permviz.models.accuracy import AccuracyTable
+from permviz.models.accuracy_report import AccuracyTable
 from permviz.models.prunable import eligibility, remainders
 from permviz.models.sparsify import masks, plain, sparsify
 from permviz.session.session import Session
 
-__all__ = ["FORMATS", "CheckReport", "Details", "ExportReport", "check", "check_target", "export"]
+__all__ = ["CheckReport", "Details", "ExportReport", "check", "check_target", "export"]
 
-FORMATS = ("safetensors",)
 Progress = Callable[[str, float], None]
 
 

@@ -16,16 +16,6 @@ from torch import Tensor, nn
 
 from permviz.errors import ExportError
 
-MODEL = "model.safetensors"
-MASKS = "masks.safetensors"
-PLAN = "plan.json"
-REPORT = "report.json"
-FIGURES = "figures.json"  # only where the search is known that the plan came from
-PAGE = "report.html"  # what `permviz report` writes, if it writes it there
-
-NAMES = (MODEL, MASKS, PLAN, REPORT)
-FORMAT = "permviz.export/1"
-
 
 def state_of(model: nn.Module) -> dict[str, Tensor]:
     """Every tensor of the state dict under its own key, on the CPU, none sharing memory.

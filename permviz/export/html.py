@@ -10,9 +10,10 @@ from pathlib import Path
 
 from permviz.errors import ExportError
 from permviz.export.drawing import SCRIPT_POLICY, figures_html
-from permviz.export.files import FIGURES, PAGE, read_text, stamp
+from permviz.export.files import read_text, stamp
 from permviz.export.gallery import Gallery
 from permviz.export.layers import LayerExport
+from permviz.export.names import FIGURES, PAGE
 from permviz.export.page_style import STYLE
 from permviz.export.report import ExportReport, read_report
 

@@ -9,8 +9,9 @@ from typing import Any
 from permviz.core.pattern import NMPattern
 from permviz.errors import ExportError, PermvizError
 from permviz.export.deployability import Deployability
-from permviz.export.files import FORMAT, REPORT, read_text
+from permviz.export.files import read_text
 from permviz.export.layers import LayerExport, Totals, totals
+from permviz.export.names import FORMAT, REPORT
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
 from permviz.graph.rendering import as_html, as_line, as_text
 from permviz.graph.verify_report import VerifyReport
+
+if TYPE_CHECKING:  # a page shows graphs before torch is there
+    from torch import nn
 
 Role = Literal["consumer", "producer", "passenger"]
 Indices = NDArray[np.int64]
@@ -146,7 +148,7 @@ class ChannelGraph:
         unverified: why nothing was verified; empty if it was.
     """
 
-    model: nn.Module = field(repr=False)
+    model: "nn.Module" = field(repr=False)
     example_inputs: object = field(repr=False)
     groups: tuple[ChannelGroup, ...]
     layers: tuple[Layer, ...] = field(repr=False)

@@ -15,6 +15,7 @@ from permviz.core.plan import PermutationPlan
 from permviz.errors import SourceError
 from permviz.graph.apply import apply, apply_moves, moves
 from permviz.graph.types import ChannelGraph, ChannelGroup
+from permviz.models.accuracy_report import AccuracyRow, AccuracyTable
 from permviz.models.digits_data import DigitsData, as_input, as_labels
 from permviz.models.sources import LoadedModel
 from permviz.models.sparsify import sparsify
@@ -26,40 +27,6 @@ _STATISTICS_IMAGES = 1000
 
 OnProgress = Callable[[str, float], None]
 OnBatch = Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True)
-class AccuracyRow:
-    """Test accuracy of one variant of the model, in percent.
-
-    Attributes:
-        label: which variant.
-        accuracy: as it is; over several orders, their mean.
-        deviation: sample deviation over the orders; None for a single model.
-        recalibrated: after the batch norm statistics were taken anew.
-        recalibrated_deviation: sample deviation of that; None for a single model.
-    """
-
-    label: str
-    accuracy: float
-    deviation: float | None
-    recalibrated: float
-    recalibrated_deviation: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class AccuracyTable:
-    """Accuracy of a model: dense, pruned as it is, permuted and pruned, randomly ordered.
-
-    Attributes:
-        rows: in that order.
-        orders: how many random orders the last row is over.
-        images: how many test images were classified.
-    """
-
-    rows: tuple[AccuracyRow, ...]
-    orders: int
-    images: int
 
 
 @dataclass(slots=True)

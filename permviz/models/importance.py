@@ -1,20 +1,22 @@
 """How much each weight matters: the scores that the pattern and the searches work on."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from permviz.errors import ScoresError
 from permviz.graph.types import ChannelGraph
 
+if TYPE_CHECKING:  # settings know the names before torch is there
+    from torch import Tensor
+
 Scores = NDArray[np.floating]
 
-_IMPORTANCES: dict[str, Callable[[Tensor], Tensor]] = {
-    "magnitude": torch.abs,
-    "squared": torch.square,
+_IMPORTANCES: "dict[str, Callable[[Tensor], Tensor]]" = {
+    "magnitude": lambda weights: weights.abs(),
+    "squared": lambda weights: weights.square(),
 }
 
 
@@ -43,7 +45,7 @@ def importance(graph: ChannelGraph, name: str = "magnitude") -> dict[str, Scores
     }
 
 
-def weight_scores(layer: str, weight: Tensor, name: str = "magnitude") -> Scores:
+def weight_scores(layer: str, weight: "Tensor", name: str = "magnitude") -> Scores:
     """Score one weight; `layer` is how an error speaks of it.
 
     Raises:
@@ -53,6 +55,8 @@ def weight_scores(layer: str, weight: Tensor, name: str = "magnitude") -> Scores
         raise ScoresError(
             f"The importance {name!r} is unknown; choose one of {', '.join(_IMPORTANCES)}."
         )
+    import torch  # noqa: PLC0415 - it is there if there is a tensor
+
     dtype = torch.float64 if weight.dtype in (torch.float64, torch.complex128) else torch.float32
     real = weight.detach().abs() if weight.is_complex() else weight.detach()
     scores = _IMPORTANCES[name](real.to("cpu", dtype)).contiguous()

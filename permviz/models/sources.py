@@ -13,8 +13,7 @@ from permviz.models import libraries, torchvision_models
 from permviz.models.checkpoint import fit_state, read_state
 from permviz.models.digits import DigitsNet
 from permviz.models.digits_data import WEIGHTS_FILE, DigitsData, as_input, load_digits
-
-DIGITS = "digits"
+from permviz.models.names import DIGITS, TORCHVISION, architectures
 
 _DIGITS_ABOUT = (
     "An inverted-residual CNN of 0.2 million weights, trained on 4,000 handwritten digits (MNIST)."
@@ -40,16 +39,6 @@ class LoadedModel:
     data: DigitsData | None = field(repr=False)
     about: str
     trained: bool = True
-
-
-def architectures() -> tuple[str, ...]:
-    """Names that `load_model` and `load_state` understand, the demos first.
-
-    They understand names of libraries, such as ``timm:resnet50d``, as well.
-    """
-    if torchvision_models.installed():
-        return (DIGITS, *torchvision_models.NAMES)
-    return (DIGITS, torchvision_models.MOBILENET)
 
 
 def load_model(name: str = DIGITS) -> LoadedModel:
@@ -100,7 +89,7 @@ def _of_library(name: str) -> LoadedModel:
 
 
 def _check_name(name: str) -> None:
-    if name not in architectures() and name not in torchvision_models.NAMES:
+    if name not in architectures() and name not in TORCHVISION:
         raise SourceError(
             f"The architecture {name!r} is unknown; choose one of {', '.join(architectures())}, "
             f"or name a library's, such as timm:resnet50d."

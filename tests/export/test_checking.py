@@ -16,7 +16,8 @@ from permviz.core.plan import PermutationPlan
 from permviz.errors import ExportError, PermvizError, PlanError
 from permviz.export.checking import check
 from permviz.export.checkpoint import export
-from permviz.export.files import MASKS, MODEL, NAMES, PLAN, REPORT, stamp
+from permviz.export.files import stamp
+from permviz.export.names import MASKS, MODEL, NAMES, PLAN, REPORT
 
 Planned = Callable[..., PermutationPlan]
 Edit = Callable[[dict[str, Any]], object]

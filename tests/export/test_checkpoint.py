@@ -16,7 +16,7 @@ from permviz.core.permutation import Permutation
 from permviz.core.plan import PermutationPlan, TensorMove
 from permviz.errors import ExportError, PlanError, VerificationError
 from permviz.export.checkpoint import export
-from permviz.export.files import NAMES
+from permviz.export.names import NAMES
 from permviz.export.report import read_report
 from permviz.graph.apply import apply, apply_moves
 from permviz.graph.fingerprint import fingerprint

@@ -12,7 +12,7 @@ from permviz.errors import ExportError
 from permviz.export.checkpoint import Details, check, export
 from permviz.export.html import page, write_page
 from permviz.export.report import read_report
-from permviz.models.accuracy import AccuracyRow, AccuracyTable
+from permviz.models.accuracy_report import AccuracyRow, AccuracyTable
 
 EVIL = '<script>alert("x")</script><img src=http://evil.example>'
 

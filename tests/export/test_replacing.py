@@ -13,7 +13,7 @@ from permviz.core.plan import PermutationPlan
 from permviz.errors import ExportError
 from permviz.export import checkpoint, files
 from permviz.export.checkpoint import check, check_target, export
-from permviz.export.files import NAMES
+from permviz.export.names import NAMES
 from permviz.export.report import read_report
 
 Planned = Callable[..., PermutationPlan]

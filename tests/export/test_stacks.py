@@ -10,7 +10,8 @@ from torch.nn import functional as fn
 
 import permviz as pv
 from permviz.errors import PlanError, SourceError
-from permviz.export.files import MASKS, read_tensors
+from permviz.export.files import read_tensors
+from permviz.export.names import MASKS
 from permviz.models.prunable import eligibility, remainders
 from permviz.models.sparsify import masks, plain, sparsify
 

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 import permviz as pv
 from permviz.errors import ExportError
-from permviz.export.files import MASKS, read_tensors, write_tensors
+from permviz.export.files import read_tensors, write_tensors
 from permviz.export.layers import LayerExport
+from permviz.export.names import MASKS
 
 WORDS = torch.tensor([[3, 1, 4, 1, 5], [9, 2, 6, 5, 3]])
 

@@ -1,5 +1,6 @@
 """What can be loaded, and what is said when it cannot."""
 
+import importlib.util
 import io
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import torch
 from torch import nn
 
 from permviz.errors import SourceError
-from permviz.models import torchvision_models
+from permviz.models import names, torchvision_models
 from permviz.models.digits_data import WEIGHTS_FILE
-from permviz.models.sources import architectures, load_model, load_state
+from permviz.models.names import TORCHVISION, architectures
+from permviz.models.sources import load_model, load_state
 
 
 def saved(value: object) -> bytes:
@@ -30,10 +32,11 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def without(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = torchvision_models.find_spec
-    monkeypatch.setattr(
-        torchvision_models, "find_spec", lambda name: None if name == package else found(name)
-    )
+    found = importlib.util.find_spec
+    for module in (names, torchvision_models):
+        monkeypatch.setattr(
+            module, "find_spec", lambda name: None if name == package else found(name)
+        )
 
 
 def test_the_demos_come_first() -> None:
@@ -44,7 +47,7 @@ def test_the_demos_come_first() -> None:
 def test_every_torchvision_name_is_a_classifier_of_torchvision() -> None:
     from torchvision import models
 
-    assert set(torchvision_models.NAMES) <= set(models.list_models(module=models))
+    assert set(TORCHVISION) <= set(models.list_models(module=models))
 
 
 @pytest.mark.parametrize("load", [load_model, lambda name: load_state(name, b"", "w.pt")])
