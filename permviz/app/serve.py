@@ -6,6 +6,7 @@ import threading
 import panel as pn
 from holoviews.plotting import list_cmaps
 
+from permviz.app.ending import end_all
 from permviz.app.flow import Flow, remember
 from permviz.app.port import check_port
 from permviz.app.shell import TITLE, build
@@ -55,18 +56,21 @@ def serve(
     warming.start()
     # A page that is built while all this is loaded takes longer than both one after the other.
     warming.join(_PATIENCE)
-    pn.serve(
-        # Only a plain function is called for every visit; a partial would be shown as text.
-        {PAGE: page},
-        port=port,
-        address=address,
-        title=TITLE,
-        show=open_browser,
-        liveness=True,
-        # A page that nobody looks at any more must not go on searching.
-        unused_session_lifetime_milliseconds=30_000,
-        check_unused_sessions_milliseconds=2_000,
-    )
+    try:
+        pn.serve(
+            # Only a plain function is called for every visit; a partial would be shown as text.
+            {PAGE: page},
+            port=port,
+            address=address,
+            title=TITLE,
+            show=open_browser,
+            liveness=True,
+            # A page that nobody looks at any more must not go on searching.
+            unused_session_lifetime_milliseconds=30_000,
+            check_unused_sessions_milliseconds=2_000,
+        )
+    finally:
+        end_all()
 
 
 def _warm_up(model: str) -> None:

@@ -11,6 +11,7 @@ import panel_material_ui as pmui
 from bokeh.model import Model
 from panel.util.parameters import edit_readonly
 
+from permviz.app.ending import ends_in_time
 from permviz.app.islands import Islands
 from permviz.app.page import Page, announce
 from permviz.app.quiet import note_arrival
@@ -52,7 +53,7 @@ def build(model: str = "digits") -> pmui.Page:
     _letting_go(shell)
     page.tick()
     pn.state.onload(partial(_name_layer, state))
-    pn.state.on_session_destroyed(lambda _: state.close())
+    ends_in_time(state)
     _forget_notices()
     return shell
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.visits import COMMAND, PANEL, browsing, serving, visiting
+from tests.browser.visits import COLD, COMMAND, PANEL, browsing, serving, visiting
 
 
 def pytest_collection_modifyitems(items):
@@ -29,6 +29,13 @@ def browser():
 def visit(server, browser):
     """Open pages of the common server."""
     with visiting(server, browser) as open_page:
+        yield open_page
+
+
+@pytest.fixture
+def visit_cold(tmp_path, browser):
+    """Open pages of a server that has loaded nothing yet."""
+    with serving(tmp_path, COLD) as served, visiting(served, browser) as open_page:
         yield open_page
 
 

@@ -1,6 +1,20 @@
-"""What `make explore` serves."""
+"""What `make explore` serves, and `panel serve apps/explorer.py`."""
 
+import json
 import re
+import signal
+import urllib.parse
+
+import pytest
+
+from tests.browser.visits import COLD, COMMAND, Visit, serving
+
+
+def _asked(strategy):
+    return "?" + urllib.parse.urlencode({"strategies": json.dumps([strategy])})
+
+
+SHORT, ENDLESS = _asked("osg"), _asked("channel_swap(escapes=1000000000)")
 
 
 def test_1_cold_and_second_visit_show_working_controls(visit_command):
@@ -14,3 +28,31 @@ def test_1_cold_and_second_visit_show_working_controls(visit_command):
         seen.page.get_by_label("Seed").press("Tab")
         seen.page.wait_for_url(re.compile("seed=3"))
         assert seen.button("Start").is_enabled()
+
+
+def test_1_a_search_is_started_before_anything_is_loaded(visit_cold):
+    """The first page of a cold server works, and shows what it is asked for once it can."""
+    page = visit_cold(SHORT)
+    assert page.page.locator(".tabulator-row").count() == 0
+    page.button("Start").click()
+    page.see(re.compile("starting once the model is loaded"))
+    page.see(re.compile("^finished: "))
+    page.see("passed")
+    networks = page.page.get_by_label("Some of their networks")
+    networks.locator("option", has_text="timm:resnet50d").wait_for(state="attached")
+
+
+@pytest.mark.parametrize("command", [COMMAND, COLD])
+def test_an_interrupt_ends_a_server_that_searches(command, tmp_path, browser):
+    with serving(tmp_path, command) as served:
+        page = Visit(
+            browser, served.url() + "?strategies=%5B%22channel_swap(escapes=1000000000)%22%5D"
+        )
+        page.see(re.compile("^ready: "))
+        page.page.get_by_label("Seconds a strategy").fill("600")
+        page.page.get_by_label("Seconds a strategy").press("Tab")
+        page.button("Start").click()
+        page.see(re.compile("^running: "))
+        served.process.send_signal(signal.SIGINT)
+        assert served.process.wait(60) == 0
+        page.close()

@@ -51,6 +51,8 @@ PANEL = [
     *("--liveness", "--warm"),
     *("--unused-session-lifetime", "15000", "--check-unused-sessions", "500"),
 ]
+# The same without anything loaded before the first visit.
+COLD = ["-m", "panel", "serve", str(ROOT / "apps" / "explorer.py"), "--liveness"]
 # What `make explore` runs.
 COMMAND = ["-m", "permviz", "explore", "digits", "--no-open"]
 
