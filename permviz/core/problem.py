@@ -76,7 +76,12 @@ class SearchProblem:
 
     def retained(self, order: NDArray[np.integer]) -> float:
         """Retained score of all blocks when slot `i` holds channel `order[i]`."""
-        return sum(retained(self.taken(order[block]), self.pattern) for block in self.blocks)
+        return sum(self._kept(order[block]) for block in self.blocks)
+
+    def _kept(self, channels: NDArray[np.integer]) -> float:
+        if _consecutive(channels):
+            return retained(self.taken(channels), self.pattern)
+        return retained(self.scores, self.pattern, channels)
 
     @property
     def baseline(self) -> float:
@@ -90,9 +95,13 @@ class SearchProblem:
 
     def taken(self, channels: NDArray[np.integer]) -> Scores:
         """Scores of some channels, without a copy where they are consecutive."""
-        if channels.size and (np.diff(channels) == 1).all():
+        if _consecutive(channels):
             return self.scores[:, channels[0] : channels[-1] + 1]
         return np.take(self.scores, channels, axis=1)
+
+
+def _consecutive(channels: NDArray[np.integer]) -> bool:
+    return channels.size > 0 and bool((np.diff(channels) == 1).all())
 
 
 def _frozen(block: Channels) -> Channels:

@@ -112,14 +112,24 @@ def _compared(scores: Scores, pattern: NMPattern) -> NDArray[np.bool_]:
     return kept
 
 
-def retained(scores: Scores, pattern: NMPattern) -> float:
-    """Sum of the scores that survive the pattern in the given channel order."""
-    rows, channels = scores.shape
-    whole = channels // pattern.m * pattern.m
-    total = float(scores[:, whole:].sum(dtype=np.float64))
+def retained(scores: Scores, pattern: NMPattern, order: NDArray[np.integer] | None = None) -> float:
+    """Sum of the scores that survive the pattern.
+
+    Args:
+        scores: float[rows, channels].
+        pattern: the N:M pattern.
+        order: which channel each slot holds; by default as given, else not necessarily all.
+    """
+    rows, slots = len(scores), scores.shape[1] if order is None else order.size
+    whole = slots // pattern.m * pattern.m
+    rest = scores[:, whole:] if order is None else scores[:, order[whole:]]
+    total = float(rest.sum(dtype=np.float64))
     batch = max(1, _BATCH // max(1, whole))
     for start in range(0, rows if whole else 0, batch):
-        total += _largest(scores[start : start + batch, :whole], pattern)
+        some = scores[start : start + batch]
+        # Reordered in batches, too, or half of the time goes into memory for all of them.
+        whole_stripes = some[:, :whole] if order is None else some.take(order[:whole], axis=1)
+        total += _largest(whole_stripes, pattern)
     return total
 
 
@@ -190,6 +200,6 @@ def efficacy(
         )
     return efficacy_percent(
         retained(matrix, parsed),
-        retained(matrix[:, moved.order], parsed),
+        retained(matrix, parsed, moved.order),
         row_optimum(matrix, parsed),
     )

@@ -48,7 +48,7 @@ class Ceiling:
 
     def value(self, problem: SearchProblem, best: Order) -> float:
         """Retained score that no order of the block exceeds, in units of the scores."""
-        kept = retained(problem.scores[:, best], problem.pattern)
+        kept = retained(problem.scores, problem.pattern, best)
         if self.settled:
             return kept
         if self._row_optimum is None:

@@ -21,6 +21,9 @@ _MOST_CHANNELS = 24
 _SETS = 1 << 16
 """Sets between two looks at the clock: at most some 30 ms."""
 
+_CLEARED = 1 << 21
+"""The same before anything is known of them: the system finds memory for some 10 ms."""
+
 
 @dataclass(frozen=True, slots=True)
 class Exact:
@@ -40,7 +43,10 @@ class Exact:
         """
         _check(block.channels)
         table = StripeTable.of(block, kernels)
-        best = np.full(1 << block.channels, -1.0)
+        best = np.empty(1 << block.channels)
+        for start in range(0, best.size, _CLEARED):
+            best[start : start + _CLEARED] = -1.0
+            yield None
         best[0] = 0.0
         for start in range(0, best.size, _SETS):
             extend(best, table.bits, table.values, table.first, start, start + _SETS)

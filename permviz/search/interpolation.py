@@ -106,7 +106,7 @@ def _values(problem: SearchProblem, begin: Orders, swaps: Orders) -> NDArray[np.
 
 
 def _kept(problem: SearchProblem, channels: Orders) -> float:
-    return retained(problem.scores[:, channels], problem.pattern) if channels.size else 0.0
+    return retained(problem.scores, problem.pattern, channels)
 
 
 def _closest(values: NDArray[np.float64], levels: NDArray[np.float64]) -> list[int]:

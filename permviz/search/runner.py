@@ -48,6 +48,9 @@ Observer = Callable[[SearchEvent], None]
 _FREE_EVENTS = 200
 _EVENT_SECONDS = 0.01
 _LEAST_MEMORY = 1 << 20
+_REORDERED = 2.0
+"""What valuing a reordered matrix takes, in valuings of the matrix as given."""
+
 _LEAST = 1e-9
 """Seconds of a budget that is spent before it begins."""
 
@@ -321,7 +324,7 @@ def _started(problem: SearchProblem) -> tuple[Started, float]:
     """What a search begins with, and the seconds in which its result is valued in the end."""
     begun = time.perf_counter()
     baseline = problem.baseline
-    closing = time.perf_counter() - begun
+    closing = _REORDERED * (time.perf_counter() - begun)
     return Started(baseline, problem.row_optimum), closing
 
 
