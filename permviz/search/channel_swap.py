@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from permviz.kernels.protocol import Kernels, Values
-from permviz.search.escape import climb_and_escape
+from permviz.search.escape import Escapes, climb_and_escape
 from permviz.search.ledger import StripeLedger
 from permviz.search.restarts import restarted
 from permviz.search.strategy import Block, Order, Steps, at_least
@@ -42,19 +42,22 @@ class ChannelSwap:
 
     Attributes:
         escapes: how many times a local optimum is left by a random swap, a bounded
-            regression. An escape that ends below the best is taken back; after 50 in a
-            row that end no higher, the next ones take two swaps.
+            regression. An escape that ends below the best is taken back.
+        doubled: how many escapes in a row may end no higher before the next ones take two
+            swaps; 0 for any number, as in the paper.
         restarts: how many more times all this is done, from random orders.
 
     Source: Pool & Yu 2021, Section 4.2 and Algorithm 1.
     """
 
     escapes: int = 0
+    doubled: int = 50
     restarts: int = 0
     name: ClassVar[str] = "channel_swap"
 
     def __post_init__(self) -> None:
         at_least(self.name, "escapes", self.escapes, 0)
+        at_least(self.name, "doubled", self.doubled, 0)
         at_least(self.name, "restarts", self.restarts, 0)
 
     def steps(self, block: Block, rng: np.random.Generator, kernels: Kernels) -> Steps:
@@ -67,7 +70,8 @@ class ChannelSwap:
             climber = SwapClimber(block, kernels)
         else:
             climber = WindowClimber(block, kernels, width, rng)
-        yield from climb_and_escape(climber, [np.arange(block.channels)], self.escapes, rng)
+        escapes = Escapes(self.escapes, self.doubled)
+        yield from climb_and_escape(climber, [np.arange(block.channels)], escapes, rng)
 
 
 def stripes_at_a_time(block: Block) -> int:
@@ -81,7 +85,6 @@ class SwapClimber:
     """The swap table of one order, kept true while the order changes."""
 
     patience = 1
-    tries = 50
 
     def __init__(self, block: Block, kernels: Kernels) -> None:
         self.block = block
@@ -120,8 +123,6 @@ class SwapClimber:
 
 class WindowClimber:
     """Climbs among random stripes, and among others once these gain nothing more."""
-
-    tries = SwapClimber.tries
 
     def __init__(
         self, block: Block, kernels: Kernels, width: int, rng: np.random.Generator

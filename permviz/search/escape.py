@@ -1,6 +1,7 @@
 """Bounded regressions: leave a local optimum by a random swap or two, and climb again."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -18,14 +19,12 @@ class Climber(Protocol):
         order: where the climb stands.
         patience: how many rounds in a row that gain nothing end a climb; 1 where the table
             holds every move, more where it holds a random part of them.
-        tries: how many escapes in a row may end no higher before they take a second swap.
     """
 
     block: Block
     ledger: StripeLedger
     order: Order
     patience: int
-    tries: int
 
     def retable(self) -> Steps:
         """Bring the table up to date with `order`; proposes nothing."""
@@ -56,10 +55,24 @@ def climb(climber: Climber, order: Order) -> Steps:
         yield moved.copy()
 
 
+@dataclass(frozen=True, slots=True)
+class Escapes:
+    """How a local optimum is left.
+
+    Attributes:
+        count: how many times.
+        doubled: how many in a row may end no higher before the next ones take two swaps; 0
+            for any number, as in the paper.
+    """
+
+    count: int
+    doubled: int
+
+
 def climb_and_escape(
-    climber: Climber, starts: Sequence[Order], escapes: int, rng: np.random.Generator
+    climber: Climber, starts: Sequence[Order], escapes: Escapes, rng: np.random.Generator
 ) -> Steps:
-    """Climb from each start, then `escapes` times from a random swap of the best.
+    """Climb from each start, then from random swaps of the best.
 
     An escape whose climb ends no higher is taken back, so time is never spent far from
     the best order found. After many of these in a row one swap seldom leads anywhere, and
@@ -77,9 +90,9 @@ def climb_and_escape(
             best, reached = climber.order.copy(), value
             climber.keep()
     vain = 0
-    for _ in range(escapes):
+    for _ in range(escapes.count):
         away = _swapped(best, climber.block.pattern.m, rng)
-        if vain >= climber.tries:
+        if 0 < escapes.doubled <= vain:
             away = _swapped(away, climber.block.pattern.m, rng)
         yield from climb(climber, away)
         value, vain = climber.ledger.value(climber.order), vain + 1

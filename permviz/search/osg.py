@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from permviz.errors import StrategyError
 from permviz.kernels import subsets
 from permviz.kernels.protocol import Kernels, Places, Stripes, Values
-from permviz.search.escape import climb, climb_and_escape
+from permviz.search.escape import Escapes, climb, climb_and_escape
 from permviz.search.ledger import StripeLedger
 from permviz.search.restarts import restarted
 from permviz.search.strategy import Block, Order, Steps, at_least
@@ -40,8 +40,9 @@ class StripeGroups:
         stripes: how many stripes are shared out together, 2 to 4. With 3 there are three
             climbs, two of them from optima of pairs (many at a time, or the best alone),
             and the best one counts; groups of 4 are drawn at random.
-        escapes: how many times a local optimum is left by a random swap; after 25 in a row
-            that end no higher, by two.
+        escapes: how many times a local optimum is left by a random swap.
+        doubled: how many escapes in a row may end no higher before the next ones take two
+            swaps, for re-sharing undoes one at once; 0 for any number, as in the paper.
         restarts: how many more times all this is done, from random orders.
 
     Source: Pool & Yu 2021, Section 4.1 and Algorithm 2.
@@ -49,11 +50,13 @@ class StripeGroups:
 
     stripes: int = 2
     escapes: int = 0
+    doubled: int = 25
     restarts: int = 0
     name: ClassVar[str] = "osg"
 
     def __post_init__(self) -> None:
         at_least(self.name, "escapes", self.escapes, 0)
+        at_least(self.name, "doubled", self.doubled, 0)
         at_least(self.name, "restarts", self.restarts, 0)
         at_least(self.name, "stripes", self.stripes, 2)
         if self.stripes > 4:
@@ -90,7 +93,7 @@ class StripeGroups:
             for other in (AllGroups(block, kernels, 2), AllGroups(block, kernels, 2, most=1)):
                 yield from climb(other, np.arange(block.channels))
                 starts.append(other.order)
-        yield from climb_and_escape(climber, starts, self.escapes, rng)
+        yield from climb_and_escape(climber, starts, Escapes(self.escapes, self.doubled), rng)
 
 
 def table_work(block: Block, size: int) -> float:
@@ -112,9 +115,6 @@ def _work(block: Block, size: int) -> int:
 
 class _Groups:
     """What both climbers share: valuing groups of stripes, and sharing their channels out."""
-
-    # Half of what channel swaps try: sharing the two stripes of a swap out again undoes it.
-    tries = 25
 
     def __init__(self, block: Block, kernels: Kernels, size: int) -> None:
         self.block = block

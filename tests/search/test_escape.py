@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from permviz.core.pattern import NMPattern
-from permviz.search.escape import climb_and_escape
+from permviz.search.escape import Escapes, climb_and_escape
 from permviz.search.strategy import Block
 
 
@@ -20,7 +20,6 @@ class Resting:
     """A climber that never moves, and notes where its climbs begin."""
 
     patience = 1
-    tries = 4
 
     def __init__(self, ledger):
         self.block = Block.of(np.ones((1, 16)), NMPattern(2, 4))
@@ -39,10 +38,13 @@ class Resting:
         pass
 
 
-@pytest.mark.parametrize(("rising", "wide"), [(False, 6), (True, 0)])
-def test_escapes_take_a_second_swap_after_some_that_ended_no_higher(rising, wide):
+@pytest.mark.parametrize(
+    ("rising", "doubled", "wide"), [(False, 4, 6), (True, 4, 0), (False, 0, 0)]
+)
+def test_escapes_take_a_second_swap_after_some_that_ended_no_higher(rising, doubled, wide):
     climber = Resting(Worth(rising))
-    list(climb_and_escape(climber, [np.arange(16)], 10, np.random.default_rng(0)))
+    rng = np.random.default_rng(0)
+    list(climb_and_escape(climber, [np.arange(16)], Escapes(10, doubled), rng))
     start, *begun = climber.begun
     before = [start, *begun[:-1]] if rising else [start] * 10
     moved = [int((a != b).sum()) for a, b in zip(before, begun, strict=True)]

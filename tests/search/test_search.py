@@ -113,7 +113,7 @@ def test_a_strategy_can_be_given_in_three_ways():
     ]
     assert len({result.permutation for result in results}) == 1
     assert results[0].label == "channel_swap(escapes=3)"
-    assert results[0].params == {"escapes": 3, "restarts": 0}
+    assert results[0].params == {"escapes": 3, "doubled": 50, "restarts": 0}
 
 
 @pytest.mark.parametrize(
