@@ -1,4 +1,4 @@
-"""The files of an export: their names, and how they are written and read.
+"""How the files of an export are written and read.
 
 Nothing here unpickles: tensors are safetensors, everything else is JSON.
 """
