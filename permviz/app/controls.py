@@ -15,6 +15,7 @@ from permviz.kernels.select import devices, resolved
 from permviz.models.names import architectures
 from permviz.search.registry import describe, parse, strategies
 from permviz.session.events import Progress
+from permviz.views.chart import ISLAND
 from permviz.views.menu import Menu
 from permviz.views.words import progress_sentence
 
@@ -37,6 +38,7 @@ class Controls(pn.viewable.Viewer):
             *self._progress(),
             sizing_mode="stretch_width",
             margin=(0, 6),
+            tags=[ISLAND],
         )
 
     def __panel__(self) -> pn.viewable.Viewable:

@@ -25,7 +25,7 @@ from permviz.views.layers import LayersView
 from permviz.views.sight import after_a_breath, connected, served
 from permviz.views.summary import SummaryView
 
-TICK_MILLISECONDS = 100
+TICK_MILLISECONDS = 50
 
 
 class Page(pn.viewable.Viewer):

@@ -4,18 +4,22 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from typing import Final
 from weakref import WeakSet
 
 from permviz.app.flow import Opened
 from permviz.app.tracks import TrackLog
-from permviz.figures.curves import Track
-from permviz.session.events import SearchFailed, SessionEvent
+from permviz.figures.curves import UNBEGUN, Track
+from permviz.session.events import SearchFailed, SessionEvent, StatusChanged
 from permviz.session.session import Session
 from permviz.session.settings import SearchSettings
 
 # Drawing takes the page's thread a tenth of a second; between drawings it must be free. The
 # table lays all its rows out anew, and a click that this falls into is lost.
 SUM_SECONDS = 2.0
+FIRST_SUM_SECONDS = 0.8
+"""Improvements come fast at first and are worth little; their curves must not wait for tables."""
+
 PROGRESS_SECONDS = 0.5
 # Curves that are moved cost little; with a page's clock they are at most two ticks behind.
 CURVE_SECONDS = 0.05
@@ -35,6 +39,7 @@ class Run:
         self._findings = _Pace(SUM_SECONDS)
         self._curves = _Pace(CURVE_SECONDS)
         self._progress = _Pace(PROGRESS_SECONDS)
+        self._asked: object = None
         self._unsubscribe = session.subscribe(self._events.append)
         _runs.add(self)
 
@@ -50,6 +55,8 @@ class Run:
             event = self._events.popleft()
             self._log.add(event)
             self._findings.wanted = self._curves.wanted = True
+            if event == _STARTED:
+                self._findings.rest(FIRST_SUM_SECONDS)
             if isinstance(event, SearchFailed):
                 self._failures.append(f"{event.strategy} on {event.group}: {event.message}")
 
@@ -65,8 +72,10 @@ class Run:
         """
         return self._findings.take(at_once=self.session.status in {"finished", "cancelled"})
 
-    def tracks_due(self) -> bool:
-        """Whether to show the curves anew."""
+    def tracks_due(self, asked: object) -> bool:
+        """Whether to show the curves anew: something happened, or others are asked for."""
+        self._curves.wanted |= asked != self._asked
+        self._asked = asked
         return self._curves.take()
 
     def progress_due(self) -> bool:
@@ -74,8 +83,14 @@ class Run:
         self._progress.wanted = self.session.status == "running"
         return self._progress.take()
 
-    def tracks(self, groups: Sequence[str]) -> dict[str, Track]:
-        """What each strategy has done on a channel group."""
+    def tracks(self, groups: Sequence[str], chosen: Sequence[str]) -> dict[str, Track]:
+        """What each strategy has done on a channel group; of the chosen ones before any has.
+
+        Their curves are drawn by then: the first improvements come while that would take as
+        long as they do.
+        """
+        if self.session.status == "ready":
+            return dict.fromkeys(chosen, UNBEGUN) if groups else {}
         return self._log.tracks(groups, self.settings.strategies)
 
     def close(self) -> None:
@@ -88,6 +103,7 @@ class Run:
         threading.Thread(target=self.session.close).start()
 
 
+_STARTED: Final = StatusChanged("running")
 _runs: WeakSet[Run] = WeakSet()
 
 
@@ -106,6 +122,10 @@ class _Pace:
         self.wanted = True
         self._seconds = seconds
         self._last = float("-inf")
+
+    def rest(self, seconds: float) -> None:
+        """Say yes in so many seconds at the earliest, but at once to who asks for that."""
+        self._last = time.monotonic() + seconds - self._seconds * _slower()
 
     def take(self, *, at_once: bool = False) -> bool:
         now = time.monotonic()

@@ -172,7 +172,8 @@ class Explorer(Shown):
         run, layer, shown = self._run, self.layer, self.shown
         if run is None or not self.rows:
             return
-        self.param.update(tracks=run.tracks(self._groups()), replay=None)
+        tracks = run.tracks(self._groups(), self.strategies)
+        self.param.update(tracks=tracks, replay=None)
         self._inbox.start("pair", "", lambda _: self._flow.pair(run.session, layer, _order(shown)))
 
     def _hear(self, message: Message) -> None:
@@ -210,8 +211,9 @@ class Explorer(Shown):
             self.tell("warning", message)
         if not self._follow_status(run) and run.progress_due():
             self.progress = run.session.progress
-        if run.tracks_due():
-            self.tracks = run.tracks(self._groups())
+        groups, strategies = self._groups(), tuple(self.strategies)
+        if run.tracks_due((groups, strategies)):
+            self.tracks = run.tracks(groups, strategies)
         # Each of these redraws something; one at a time keeps the page quick to answer.
         if self._later:
             self._later.popleft()()
@@ -258,9 +260,7 @@ class Explorer(Shown):
         self._drop_judgements()
         with self.notifying():
             self._on_prepared(session)
-            self.param.update(
-                check=None, accuracy=None, replay=None, tracks={}, shown=BEST, choice={}
-            )
+            self.param.update(check=None, accuracy=None, replay=None, shown=BEST, choice={})
             session.start()
 
     def _command(self, command: Callable[[Session], None]) -> None:

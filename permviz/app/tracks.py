@@ -2,26 +2,43 @@
 
 from array import array
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
 from permviz.core.score import efficacy_percent
 from permviz.core.trace import Bounded, Finished, Improved, SearchEvent, Started
-from permviz.figures.curves import OPTIMUM, Track
-from permviz.session.events import SearchMoved, SessionEvent
+from permviz.figures.curves import OPTIMUM, UNBEGUN, Track
+from permviz.session.events import (
+    SearchFailed,
+    SearchMoved,
+    SearchQueued,
+    SessionEvent,
+    Status,
+    StatusChanged,
+)
 
 
 class TrackLog:
-    """Turns events into one `Track` for each channel group and strategy."""
+    """Turns events into one `Track` for each channel group and strategy.
+
+    A search has one as soon as it waits for its turn, so that its curve has a place before
+    there is anything to see of it; one that never begins loses it in the end.
+    """
 
     def __init__(self) -> None:
         self._recorders: dict[tuple[str, str], _Recorder] = {}
 
     def add(self, event: SessionEvent) -> None:
-        """Note what a search has done; other events are nobody's improvement."""
-        if isinstance(event, SearchMoved):
-            key = (event.group, event.strategy)
-            self._recorders.setdefault(key, _Recorder()).add(event.event)
+        """Note that a search waits, what it has done, or that it will do nothing more."""
+        if isinstance(event, SearchQueued):
+            self._recorder(event)
+        elif isinstance(event, SearchMoved):
+            self._recorder(event).add(event.event)
+        elif isinstance(event, SearchFailed):
+            self._drop_unbegun((event.group, event.strategy))
+        elif isinstance(event, StatusChanged) and event.status not in _GOING_ON:
+            self._drop_unbegun(*self._recorders)
 
     def tracks(self, groups: Sequence[str], strategies: Sequence[str]) -> dict[str, Track]:
         """Tracks of one channel group, in the order of the strategies.
@@ -35,12 +52,24 @@ class TrackLog:
             if (group, strategy) in self._recorders
         }
 
+    def _recorder(self, of: SearchQueued | SearchMoved) -> "_Recorder":
+        return self._recorders.setdefault((of.group, of.strategy), _Recorder())
+
+    def _drop_unbegun(self, *keys: tuple[str, str]) -> None:
+        for key in keys:
+            if key in self._recorders and not self._recorders[key].begun:
+                del self._recorders[key]
+
     def _known(self, group: str) -> bool:
         return any(name == group for name, _ in self._recorders)
 
 
+_GOING_ON: Final[frozenset[Status]] = frozenset({"ready", "running", "paused"})
+
+
 class _Recorder:
     def __init__(self) -> None:
+        self.begun = False
         self._started = Started(0.0, 0.0)
         self._seconds = array("d")
         self._iterations = array("q")
@@ -51,7 +80,7 @@ class _Recorder:
 
     def add(self, event: SearchEvent) -> None:
         if isinstance(event, Started):
-            self._started = event
+            self._started, self.begun = event, True
         elif isinstance(event, Improved):
             self._improve(event)
         elif isinstance(event, Bounded):
@@ -60,6 +89,8 @@ class _Recorder:
             self._finish(event)
 
     def track(self) -> Track:
+        if not self.begun:
+            return UNBEGUN
         return Track(
             seconds=np.array(self._seconds),
             iterations=np.array(self._iterations, dtype=np.int64),

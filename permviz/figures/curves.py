@@ -48,6 +48,10 @@ class Track:
     bound: float = OPTIMUM
 
 
+UNBEGUN = Track(np.empty(0), np.empty(0, dtype=np.int64), np.empty(0), 0.0, 0, finished=False)
+"""The track of a search that has not begun."""
+
+
 def trace_track(trace: SearchTrace) -> Track:
     """The track of a search that has ended."""
     steps, start = trace.improvements, trace.started

@@ -28,7 +28,7 @@ _CSV_CSS = """
 
 
 ISLAND = "island"
-"""Tag of what has its size whatever it holds, and needs not be laid out with the page."""
+"""Tag of what is of no concern to the size of others, and needs not be laid out with the page."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,19 @@ from typing import Any
 import panel as pn
 import param
 
-from permviz.figures.curves import Clock, CurveInfo, Track, curve_info, curve_plot, follow_curves
+from permviz.figures.curves import (
+    UNBEGUN,
+    Clock,
+    CurveInfo,
+    Track,
+    curve_info,
+    curve_plot,
+    follow_curves,
+)
 from permviz.figures.moves import MovesInfo, moves_info, moves_plot
 from permviz.figures.pair import OrderPair, StripeInfo, stripe_info, stripe_plot
 from permviz.figures.tabular import csv_text
-from permviz.views.chart import Chart, Staged
+from permviz.views.chart import ISLAND, Chart, Staged
 from permviz.views.heatmaps import HeatmapPair
 from permviz.views.menu import Menu
 from permviz.views.plots import LEGEND, SMALL, fitting, savable
@@ -67,11 +75,16 @@ class CurvesView(Sighted):
             pn.widgets.RadioButtonGroup.from_param(chosen, **BUTTONS)
             for chosen in (mine.clock, mine.scale, mine.whole)
         ]
-        told = pn.bind(lambda tracks: "" if tracks else _UNSEARCHED, mine.tracks)
-        nothing = pn.pane.HTML(told, margin=(0, 10))
-        self._layout = pn.Column(
-            pn.Row(*buttons, margin=0, **_STRETCH), nothing, self.staged, **_STRETCH
+        nothing = pn.pane.HTML(pn.bind(_unsearched, mine.tracks), margin=0, styles=_OVER)
+        drawn = pn.Column(
+            self.staged,
+            nothing,
+            styles={"position": "relative"},
+            margin=0,
+            tags=[ISLAND],
+            **_STRETCH,
         )
+        self._layout = pn.Column(pn.Row(*buttons, margin=0, **_STRETCH), drawn, **_STRETCH)
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
@@ -91,7 +104,13 @@ class CurvesView(Sighted):
         self.staged.arrive()
 
 
-_UNSEARCHED = "No search has run on this layer yet."
+_OVER = {"position": "absolute", "top": "40%", "left": "70px", "pointer-events": "none"}
+"""Over a figure, which neither moves for it nor is out of reach below it."""
+
+
+def _unsearched(tracks: Mapping[str, Track]) -> str:
+    begun = any(track is not UNBEGUN for track in tracks.values())
+    return "" if begun else "No search has run on this layer yet."
 
 
 def _curves(tracks: Mapping[str, Track], clock: Clock, scale: str, *, whole: bool) -> Any:

@@ -94,9 +94,13 @@ def _prepare_one(stage: Sequence[Sighted]) -> bool:
 
 def _build(stages: Stages, wanted: Callable[[], bool]) -> None:
     left = _unbuilt(stages)
-    if left and wanted():
-        _show(left[0])
-        after_a_breath(partial(_build, left[1:], wanted))
+    while left and wanted():
+        stage, *left = left
+        _show(stage)
+        # What has nothing to show yet is built as soon as it has.
+        if any(part.built for part in stage):
+            after_a_breath(partial(_build, left, wanted))
+            return
 
 
 def _unbuilt(stages: Stages) -> list[list[Sighted]]:
@@ -177,5 +181,12 @@ def _later(turn: Callable[[], None], milliseconds: int) -> None:
     page = pn.state.curdoc
     if page is None or not served():
         pn.state.execute(turn, schedule=True)
+    elif pn.state.loaded:
+        _set_off(page, turn, milliseconds)
     else:
-        page.add_timeout_callback(turn, milliseconds)
+        # The browser may have been sent the page and not listen to changes of it yet.
+        pn.state.onload(partial(_set_off, page, turn, milliseconds))
+
+
+def _set_off(page: Document, turn: Callable[[], None], milliseconds: int) -> None:
+    page.add_timeout_callback(turn, milliseconds)

@@ -5,6 +5,7 @@ import pytest
 
 from permviz.app.state import Explorer
 from permviz.app.values import BEST, CHOSEN
+from permviz.figures.curves import UNBEGUN
 
 
 def test_nothing_runs_before_it_is_asked_for(state):
@@ -67,6 +68,15 @@ def test_search_ends_with_curves_totals_and_a_checked_output(searched):
         assert track.finished
         assert (track.efficacies[1:] >= track.efficacies[:-1]).all()
     assert searched.progress.done == searched.progress.total > 0
+
+
+def test_curves_have_their_places_before_a_search(loaded, settle):
+    settle(loaded, lambda it: list(it.tracks) == ["osg(stripes=2)", "channel_swap()"])
+    assert set(loaded.tracks.values()) == {UNBEGUN}
+    loaded.strategies = ["osg"]
+    settle(loaded, lambda it: it.tracks == {"osg": UNBEGUN})
+    loaded.layer = "0"
+    assert loaded.tracks == {}
 
 
 def test_curve_ends_at_the_efficacy_in_the_table(searched, settle):
@@ -202,10 +212,14 @@ def test_start_is_forgotten_with_the_model_that_could_not_be_loaded(state, settl
     settle(state, lambda it: it.status == "ready" and it.pair is not None and not it.tasks)
 
 
+def has_improved(state):
+    return state.status == "running" and any(one.seconds.size for one in state.tracks.values())
+
+
 def test_search_is_paused_resumed_and_cancelled(loaded, settle):
     loaded.strategies = ["channel_swap(escapes=100000000)"]
     loaded.start()
-    settle(loaded, lambda it: it.status == "running" and it.tracks)
+    settle(loaded, has_improved)
     loaded.pause()
     assert loaded.status == "paused"
     loaded.resume()

@@ -4,7 +4,8 @@ import pytest
 from permviz.app.tracks import TrackLog
 from permviz.core.permutation import Permutation
 from permviz.core.trace import Bounded, Finished, Improved, Started
-from permviz.session.events import SearchMoved, SearchQueued
+from permviz.figures.curves import UNBEGUN
+from permviz.session.events import SearchFailed, SearchMoved, SearchQueued, StatusChanged
 
 SLOT = np.array([0])
 
@@ -44,3 +45,18 @@ def test_track_knows_the_least_efficacy_that_is_out_of_reach():
     log = log_of(Started(10.0, 20.0), Bounded(0.5, 18.0), Bounded(0.7, 16.0))
     assert log.tracks(("g",), ("osg",))["osg"].bound == pytest.approx(60.0)
     assert log_of(Started(1.0, 2.0)).tracks(("g",), ("osg",))["osg"].bound == 100.0
+
+
+def test_search_that_waits_has_a_track_until_it_can_no_longer_begin():
+    log = log_of(strategy="swap")
+    assert log.tracks(("g",), ("osg", "swap")) == {"swap": UNBEGUN}
+    log.add(SearchMoved("g", "swap", Started(1.0, 2.0)))
+    log.add(SearchQueued("g", "osg"))
+    log.add(SearchQueued("h", "osg"))
+    assert set(log.tracks(("g",), ("osg", "swap"))) == {"osg", "swap"}
+    log.add(SearchFailed("h", "osg", "too wide"))
+    assert log.tracks(("h",), ("osg",)) == {}
+    log.add(StatusChanged("paused"))
+    assert set(log.tracks(("g",), ("osg", "swap"))) == {"osg", "swap"}
+    log.add(StatusChanged("cancelled"))
+    assert set(log.tracks(("g",), ("osg", "swap"))) == {"swap"}

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from permviz.figures.curves import UNBEGUN
 from permviz.figures.heatmap import Window
 from permviz.figures.pair import stripe_info
 from permviz.session.replay import Replay
@@ -186,6 +187,23 @@ def test_curves_grow_in_place(tracks, sources, figures):
     view.tracks = tracks(6)
     assert [len(data["efficacy"]) for data in sources(root, "efficacy")] == [15, 15]
     assert figures(root) == [figure]
+
+
+def test_curves_are_drawn_before_their_search_and_grow_in_place(tracks, sources, figures):
+    found = tracks(6)
+    view = CurvesView(tracks=dict.fromkeys(found, UNBEGUN))
+    root = view.__panel__().get_root()
+    (figure,) = figures(root)
+    told = [text for text in texts(root) if "No search has run" in text]
+    assert len(told) == 1
+    view.tracks = found
+    assert figures(root) == [figure]
+    assert [len(data["efficacy"]) for data in sources(root, "efficacy")] == [15, 15]
+    assert not [text for text in texts(root) if "No search has run" in text]
+
+
+def texts(root):
+    return [model.text for model in root.select({}) if type(model).__name__ == "HTML"]
 
 
 def test_axes_of_curves_and_stripes_follow_what_they_show(tracks, pair, figures):

@@ -1,3 +1,4 @@
+import panel as pn
 import param
 import pytest
 from bokeh.document import Document
@@ -8,10 +9,24 @@ from permviz.views import sight
 from permviz.views.sight import Sighted, connected, in_its_turn, prepare, reveal
 
 
+class Figure(Sighted):
+    """A view that is built as soon as it is seen, and counts how often it was drawn."""
+
+    drawn = 0
+
+    @property
+    def built(self):
+        return self.drawn > 0
+
+    @param.depends("seen", watch=True)
+    def _draw(self):
+        self.drawn += self.seen
+
+
 def test_views_come_into_sight_one_stage_a_turn(monkeypatch):
     turns = []
     monkeypatch.setattr(sight, "after_a_breath", turns.append)
-    parts = [Sighted(seen=False) for _ in range(3)]
+    parts = [Figure(seen=False) for _ in range(3)]
     reveal([[part] for part in parts], seen=True)
     assert [part.seen for part in parts] == [True, False, False]
     turns.pop()()
@@ -19,6 +34,17 @@ def test_views_come_into_sight_one_stage_a_turn(monkeypatch):
     while turns:
         turns.pop()()
     assert [part.seen for part in parts] == [True, True, True]
+
+
+def test_what_has_nothing_to_show_takes_no_turn(monkeypatch):
+    turns = []
+    monkeypatch.setattr(sight, "after_a_breath", turns.append)
+    parts = [Sighted(seen=False), Sighted(seen=False), Figure(seen=False), Sighted(seen=False)]
+    reveal([[part] for part in parts], seen=True)
+    assert [part.seen for part in parts] == [True, True, True, False]
+    turns.pop()()
+    assert parts[-1].seen
+    assert turns == []
 
 
 def test_without_a_server_all_is_seen_at_once():
@@ -36,7 +62,7 @@ class Ready(Sighted):
 def test_views_that_are_built_come_into_sight_together_and_before_the_others(monkeypatch):
     turns = []
     monkeypatch.setattr(sight, "after_a_breath", turns.append)
-    parts = [Sighted(seen=False), Ready(seen=False), Sighted(seen=False), Ready(seen=False)]
+    parts = [Figure(seen=False), Ready(seen=False), Figure(seen=False), Ready(seen=False)]
     reveal([[part] for part in parts], seen=True)
     assert [part.seen for part in parts] == [True, True, False, True]
     while turns:
@@ -59,25 +85,11 @@ def test_what_was_left_in_between_is_not_built(monkeypatch):
 def test_views_of_one_stage_come_into_sight_together(monkeypatch):
     turns = []
     monkeypatch.setattr(sight, "after_a_breath", turns.append)
-    parts = [Sighted(seen=False) for _ in range(3)]
+    parts = [Figure(seen=False) for _ in range(3)]
     reveal([parts[:2], [], parts[2:]], seen=True)
     assert [part.seen for part in parts] == [True, True, False]
     turns.pop()()
     assert all(part.seen for part in parts)
-
-
-class Figure(Sighted):
-    """A view that is built as soon as it is seen, and counts how often it was drawn."""
-
-    drawn = 0
-
-    @property
-    def built(self):
-        return self.drawn > 0
-
-    @param.depends("seen", watch=True)
-    def _draw(self):
-        self.drawn += self.seen
 
 
 def test_prepared_views_are_built_in_turns_of_their_own_and_rest(monkeypatch):
@@ -171,6 +183,26 @@ def test_what_is_not_served_is_not_connected():
     assert not connected()
     with set_curdoc(Document()):
         assert not connected()
+
+
+def test_turns_wait_until_the_browser_listens(monkeypatch):
+    taken, loads = [], []
+    page = Document()
+    monkeypatch.setattr(sight, "served", lambda: True)
+    monkeypatch.setattr(pn.state, "onload", loads.append)
+    monkeypatch.setattr(
+        page, "add_timeout_callback", lambda turn, after: taken.append((turn, after))
+    )
+    with set_curdoc(page):
+        monkeypatch.setitem(pn.state._loaded, page, False)
+        sight.next_turn(print)
+        assert taken == []
+        loads.pop()()
+        assert [turn for turn, _ in taken] == [print]
+        monkeypatch.setitem(pn.state._loaded, page, True)
+        sight.next_turn(print)
+    assert loads == []
+    assert len(taken) == 2
 
 
 class Painter:
