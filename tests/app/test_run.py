@@ -3,7 +3,8 @@ from types import SimpleNamespace
 import pytest
 
 from permviz.app import run
-from permviz.app.run import SUM_SECONDS, Run
+from permviz.app.run import FIRST_SUM_SECONDS, SUM_SECONDS, Run
+from permviz.session.events import StatusChanged
 
 
 class Silent:
@@ -74,3 +75,13 @@ def test_in_a_crowd_of_searches_pages_take_turns(clock, follow, status, due):
     for other in others:
         other.close()
     assert one.findings_due() is not due
+
+
+def test_a_search_that_starts_is_summed_up_in_a_moment(clock, follow):
+    started = follow("running")
+    started._events.append(StatusChanged("running"))
+    started.collect()
+    assert not started.findings_due()
+    clock.seconds = FIRST_SUM_SECONDS
+    assert started.findings_due()
+    assert not started.findings_due()

@@ -54,6 +54,39 @@ def test_a_figure_is_laid_out_without_the_rest_of_the_page(visit):
     assert visit.models(PAGE_LAYOUTS) >= figures
 
 
+COUNT = f"""(page => {{
+    while (page.parent?.compute_layout != null) page = page.parent;
+    window.laid_out = 0;
+    page.compute_layout = function () {{
+        window.laid_out++;
+        Object.getPrototypeOf(this).compute_layout.call(this);
+    }};
+}})({FIGURES}[0])"""
+TEXTS = """models.filter(one => one.type.endsWith('markup.HTML'))
+    .map(one => Bokeh.index.find_one_by_id(one.id)).filter(view => view?.el.offsetHeight > 0)"""
+LINES = f"""({TEXTS}).forEach(view => {{ view.model.text += "<br>more<br>more"; }})"""
+HEIGHTS = f"{TEXTS}.map(view => view.el.offsetHeight)"
+
+
+def test_what_becomes_higher_has_no_figure_laid_out_and_what_becomes_wider_has(visit):
+    visit = visit()
+    visit.tab("Layer")
+    visit.until(f"{FIGURES}.length > 4")
+    visit.models(COUNT)
+    before = visit.models(HEIGHTS)
+    visit.models(LINES)
+    assert sum(visit.models(HEIGHTS)) > sum(before)
+    # Resizes are told between two frames.
+    visit.page.evaluate(
+        "new Promise(next => requestAnimationFrame(() => requestAnimationFrame(next)))"
+    )
+    assert visit.models("window.laid_out") == 0
+    visit.page.set_viewport_size({"width": 1500, "height": 800})
+    visit.until("window.laid_out > 0")
+    for known, drawn in visit.models(WIDTHS):
+        assert abs(known - drawn) <= 1
+
+
 EMPTY_ONE = f"""(figures => {{
     let part = figures[0];
     while (!part.model.tags.includes('island')) part = part.parent;
