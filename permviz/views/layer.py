@@ -104,7 +104,13 @@ class CurvesView(Sighted):
         self.staged.arrive()
 
 
-_OVER = {"position": "absolute", "top": "40%", "left": "70px", "pointer-events": "none"}
+_OVER = {
+    "position": "absolute",
+    "top": "40%",
+    "left": "75px",
+    "font-size": "12px",
+    "pointer-events": "none",
+}
 """Over a figure, which neither moves for it nor is out of reach below it."""
 
 
