@@ -1,7 +1,7 @@
 """What is chosen and what was found, as plain parameters; no Panel here.
 
 The user's choices are ordinary parameters. Everything else is set by `drain` alone, which
-the page calls every 100 ms in its own thread: it takes what the jobs and the search have
+the page calls every 50 ms in its own thread: it takes what the jobs and the search have
 posted since and applies it as one batch, so views never see half of a change.
 """
 

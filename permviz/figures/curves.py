@@ -21,6 +21,9 @@ OPTIMUM = 100.0
 
 _BOUND = "upper bound"
 
+_UNIMPROVED = 2
+"""Points of a curve that only begins and ends."""
+
 _LONGEST_NAME = 24
 _MOST_DECADES = 3
 
@@ -129,8 +132,8 @@ class CurveInfo:
 
     @property
     def table(self) -> Columns:
-        """One line a point of a curve, and one for each of the two limits."""
-        lines = self.lines
+        """One line a point of a curve that has any, and one for each of the two limits."""
+        lines = [line for line in self.lines if line.finished or line.x.size > _UNIMPROVED]
         names = [line.strategy for line in lines for _ in line.x]
         return {
             "curve": [*names, "row optimum", _BOUND],

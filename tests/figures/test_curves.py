@@ -6,6 +6,7 @@ import pytest
 from permviz.figures.curves import (
     MOST_POINTS,
     OPTIMUM,
+    UNBEGUN,
     Track,
     _heights,
     curve_info,
@@ -106,3 +107,10 @@ def test_track_of_a_trace_ends_at_the_efficacy_and_knows_the_bound():
     assert found.efficacies[-1] == pytest.approx(result.efficacy, abs=0.01)
     assert found.bound == pytest.approx(result.efficacy + result.gap, abs=0.01)
     assert found.bound < OPTIMUM
+
+
+def test_table_tells_nothing_of_a_search_that_has_not_begun():
+    table = curve_info({"osg": UNBEGUN, "swap": UNBEGUN}).table
+    assert table["curve"] == ["row optimum", "upper bound"]
+    ended = replace(UNBEGUN, finished=True, seconds_now=2.0)
+    assert curve_info({"osg": ended}).table["seconds"][:2] == [0.0, 2.0]
