@@ -15,6 +15,7 @@ from permviz.app.ending import ends_in_time
 from permviz.app.islands import Islands
 from permviz.app.page import Page, announce
 from permviz.app.quiet import note_arrival
+from permviz.app.references import References
 from permviz.app.sheets import Sheets
 from permviz.app.state import Explorer
 from permviz.views.chart import ISLAND
@@ -26,8 +27,10 @@ _ADDRESS = ("model", "layer", "strategies", "seed", "tab")
 
 def build(model: str = "digits") -> pmui.Page:
     """Build the page for one browser session; its work ends with that session."""
-    if served():
+    document = pn.state.curdoc
+    if served() and document is not None:
         note_arrival()
+        document.models = References(document)
     state = Explorer(model=model)
     announce(state)
     if pn.state.location is not None:
