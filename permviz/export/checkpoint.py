@@ -29,7 +29,6 @@ from permviz.export.checking import (
     read_contents,
 )
 from permviz.export.files import stamp, state_of, write_tensors, write_text
-from permviz.export.gallery import session_gallery
 from permviz.export.layers import LayerExport, Pruned, layer_exports
 from permviz.export.names import FIGURES, FORMATS, MASKS, MODEL, NAMES, PAGE, PLAN, REPORT
 from permviz.export.replace import staged
@@ -152,8 +151,15 @@ def _draft(
     kept = {name: mask.cpu().contiguous() for name, mask in masks(sparse).items()}
     report = _report(plan, importance, layers, verification, details.accuracy)
     session = details.session
-    figures = "" if session is None else session_gallery(session, plan).to_json()
+    figures = "" if session is None else _figures(session, plan)
     return _Draft(tensors, kept, plan, report, figures)
+
+
+def _figures(session: Session, plan: PermutationPlan) -> str:
+    # What draws takes as long to import as all else of an export, which may have no figures.
+    from permviz.export.gallery import session_gallery
+
+    return session_gallery(session, plan).to_json()
 
 
 def _asked(example_inputs: object) -> list[str | int] | None:

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -34,17 +33,9 @@ def _run(name, folder):
     return (None if said else nbformat.read(target, as_version=4)), said
 
 
-@pytest.fixture(scope="module")
-def executed(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("notebooks")
-    # Two at a time: most of a notebook's time is its imports, on one core.
-    with ThreadPoolExecutor(2) as pool:
-        return dict(zip(NAMES, pool.map(lambda name: _run(name, folder), NAMES), strict=True))
-
-
 @pytest.mark.parametrize("name", NAMES)
-def test_notebook_runs_and_shows_its_views(executed, name):
-    book, said = executed[name]
+def test_notebook_runs_and_shows_its_views(tmp_path, name):
+    book, said = _run(name, tmp_path)
     assert book is not None, said
     cells = [cell for cell in book.cells if cell.cell_type == "code"]
     views = [cell for cell in cells if "pv.views." in cell.source or cell.source.endswith("view")]

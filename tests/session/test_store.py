@@ -1,3 +1,5 @@
+import contextlib
+import io
 import os
 import signal
 import subprocess
@@ -8,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from permviz.cli import main
 from permviz.core.problem import SearchProblem
 from permviz.errors import SessionError
 from permviz.search.run import search
@@ -157,19 +160,20 @@ def test_an_unusable_directory_is_told(tmp_path):
         Store(tmp_path, "m", SETTINGS)
 
 
-def test_a_killed_run_ends_as_an_unbroken_one(tmp_path):
-    asked = ["-m", "permviz", "search", "digits", "--strategy", "osg(escapes=150)", "--no-accuracy"]
-
-    def command(keep):
-        return [sys.executable, *asked, "--keep", str(keep)]
-
+def test_a_killed_run_ends_as_an_unbroken_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[2])
+    model = "tests.session.chain_of_layers:network"
+    asked = ["search", model, "--strategy", "osg(escapes=400)", "--no-accuracy", "--keep"]
     killed, whole = tmp_path / "killed", tmp_path / "whole"
-    with subprocess.Popen(command(killed), stderr=subprocess.DEVNULL) as running:
+    command = [sys.executable, "-m", "permviz", *asked, str(killed)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as running:
         until(lambda: any(killed.glob("*.npz")))
         os.kill(running.pid, signal.SIGKILL)
     left = len(list(killed.glob("*.ended.npz")))
     for keep in (killed, whole):
-        subprocess.run(command(keep), check=True, capture_output=True)
+        with contextlib.redirect_stdout(io.StringIO()), pytest.raises(SystemExit) as end:
+            main([*asked, str(keep)])
+        assert end.value.code == 0
     assert left < len(list(whole.glob("*.ended.npz"))) == len(list(killed.glob("*.ended.npz")))
     assert orders(killed) == orders(whole)
 
