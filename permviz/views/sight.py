@@ -38,9 +38,6 @@ _BREATH_MILLISECONDS = 250
 _ANSWER_MILLISECONDS = 25
 """What reading a click and acting on it takes."""
 
-_DRAWING_MILLISECONDS = 100
-"""What drawing a figure takes a browser, and curves that grow meanwhile."""
-
 
 def reveal(stages: Stages, *, seen: bool, wanted: Callable[[], bool] = lambda: True) -> None:
     """Show or hide views: built ones together, and others stage by stage.
@@ -147,11 +144,6 @@ def next_turn(turn: Callable[[], None]) -> None:
     _later(turn, _ANSWER_MILLISECONDS)
 
 
-def once_drawn(turn: Callable[[], None]) -> None:
-    """Call once a figure that was sent is drawn, and what grows meanwhile had its place."""
-    _later(turn, _DRAWING_MILLISECONDS)
-
-
 def in_its_turn(turn: Callable[[], None]) -> None:
     """Call a method after all that were asked for before, in a turn of its own, and only once.
 
@@ -182,7 +174,8 @@ def _take_turn(waiting: list[WeakMethod[Callable[[], None]]]) -> None:
     finally:
         del waiting[0]
         if waiting:
-            once_drawn(partial(_take_turn, waiting))
+            # Curves that grow meanwhile are drawn in between.
+            after_a_breath(partial(_take_turn, waiting))
 
 
 def _later(turn: Callable[[], None], milliseconds: int) -> None:

@@ -216,7 +216,7 @@ class Painter:
 def test_turns_are_taken_one_by_one_and_each_once(monkeypatch):
     painted, later = [], []
     monkeypatch.setattr(sight, "next_turn", later.append)
-    monkeypatch.setattr(sight, "once_drawn", later.append)
+    monkeypatch.setattr(sight, "after_a_breath", later.append)
     monkeypatch.setattr(sight, "served", lambda: True)
     first, second, gone = (Painter(name, painted) for name in "abc")
     with set_curdoc(Document()):
@@ -235,7 +235,7 @@ def test_turns_are_taken_one_by_one_and_each_once(monkeypatch):
 def test_a_turn_that_fails_does_not_hold_up_the_others(monkeypatch):
     painted, later = [], []
     monkeypatch.setattr(sight, "next_turn", later.append)
-    monkeypatch.setattr(sight, "once_drawn", later.append)
+    monkeypatch.setattr(sight, "after_a_breath", later.append)
     monkeypatch.setattr(sight, "served", lambda: True)
     broken, other = Painter("a", None), Painter("b", painted)
     with set_curdoc(Document()):
