@@ -24,6 +24,9 @@ _BOUND = "upper bound"
 _UNIMPROVED = 2
 """Points of a curve that only begins and ends."""
 
+_AHEAD = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+"""Where an axis ends whose curves still grow, but for powers of ten."""
+
 _LONGEST_NAME = 24
 _MOST_DECADES = 3
 
@@ -114,10 +117,12 @@ class CurveInfo:
 
     @property
     def span(self) -> tuple[float, float]:
-        """Where the time axis begins and ends."""
+        """Where the time axis begins and ends: some way ahead of curves that still grow."""
         first = min((float(line.x[0]) for line in self.lines), default=0.0)
         last = max((float(line.x[-1]) for line in self.lines), default=1.0)
-        return first, last if last > first else first + 1.0
+        if last <= first:
+            return first, first + 1.0
+        return first, last if all(line.finished for line in self.lines) else _ahead(last)
 
     @property
     def ticks(self) -> list[float] | None:
@@ -144,6 +149,12 @@ class CurveInfo:
                 self.bound,
             ],
         }
+
+
+def _ahead(time: float) -> float:
+    """A round time that is not over: an axis that moves with its curve is drawn with it."""
+    decade = 10.0 ** np.floor(np.log10(time))
+    return float(next(step * decade for step in _AHEAD if step * decade >= time))
 
 
 def _joined(parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -246,7 +257,9 @@ def follow_curves(figure: Any, info: CurveInfo) -> bool:
     if sources.keys() != lines.keys():
         return False
     for name, columns in lines.items():
-        sources[name].data = columns
+        # Most have ended or not begun, and whatever is set is sent and drawn anew.
+        if not _holds(sources[name].data, columns):
+            sources[name].data = columns
     for axis, (start, end) in ((figure.x_range, info.span), (figure.y_range, _heights(info))):
         axis.update(start=start, end=end, reset_start=start, reset_end=end)
     if info.ticks is not None:
@@ -254,6 +267,12 @@ def follow_curves(figure: Any, info: CurveInfo) -> bool:
         axis.ticker.ticks = info.ticks
         axis.major_label_overrides = _marks(info.ticks)
     return True
+
+
+def _holds(data: Mapping[str, Any], columns: Mapping[str, NDArray[np.float64]]) -> bool:
+    return all(
+        name in data and np.array_equal(data[name], column) for name, column in columns.items()
+    )
 
 
 def _steps(line: CurveLine, clock: Clock) -> dict[str, NDArray[np.float64]]:

@@ -79,6 +79,17 @@ def test_logarithmic_time_begins_before_the_first_improvement():
     curve_plot(info)
 
 
+@pytest.mark.parametrize(
+    ("now", "end"), [(0.017, 0.02), (0.9, 1.0), (1.0, 1.0), (1.2, 1.5), (7.0, 8.0), (250.0, 300.0)]
+)
+def test_the_axis_ends_ahead_of_curves_that_still_grow(now, end):
+    ended = track()
+    growing = replace(ended, seconds=np.array([now / 4, now / 3, now / 2]), seconds_now=now)
+    growing = replace(growing, finished=False)
+    assert curve_info({"osg": growing}).span == (0.0, pytest.approx(end))
+    assert curve_info({"osg": replace(growing, finished=True)}).span == (0.0, now)
+
+
 def test_search_that_took_no_time_yet_is_drawn_on_a_logarithmic_axis():
     empty = Track(np.empty(0), np.empty(0, dtype=np.int64), np.empty(0), 0.0, 0, finished=False)
     info = curve_info({"random": empty}, log=True)

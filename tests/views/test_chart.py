@@ -64,6 +64,17 @@ def test_lines_that_are_moved_are_as_those_that_are_drawn(tracks, figures, monke
     assert seen(moved) == seen(drawn)
 
 
+def test_lines_that_have_not_changed_are_left_alone(tracks, figures):
+    found = tracks(7)
+    (figure,) = figures(_curves_chart(curve_info(found)).__panel__().get_root())
+    before = {one.name: one.data_source.data for one in figure.renderers}
+    grown = next(iter(found))
+    found[grown] = replace(found[grown], seconds_now=found[grown].seconds_now * 1.01)
+    assert follow_curves(figure, curve_info(found))
+    changed = {one.name for one in figure.renderers if one.data_source.data is not before[one.name]}
+    assert changed == {grown}
+
+
 def seen(figure):
     lines = {
         one.name: {key: list(value) for key, value in one.data_source.data.items()}
