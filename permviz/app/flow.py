@@ -101,6 +101,7 @@ class Flow:
 
     def __init__(self) -> None:
         self._scratch: list[tempfile.TemporaryDirectory[str]] = []
+        self._pair: OrderPair | None = None
 
     def suggestions(self) -> tuple[str, ...]:
         """Names of some networks of the libraries that are installed."""
@@ -165,14 +166,19 @@ class Flow:
         known = {known.name: known for known in session.graph.layers}
         if layer not in known or layer in session.dense:
             return None
-        return OrderPair(
-            layer=layer,
-            scores=layer_scores(session, layer),
-            order=layer_order(session, layer, strategy),
-            pattern=session.settings.nm,
-            weights=layer_weights(session, layer),
-            unit=unit(session.settings.importance),
-        ).prepared()
+        scores, order = layer_scores(session, layer), layer_order(session, layer, strategy)
+        last = self._pair
+        if last is None or last.layer != layer or last.scores is not scores:
+            last = OrderPair(
+                layer=layer,
+                scores=scores,
+                order=order,
+                pattern=session.settings.nm,
+                weights=layer_weights(session, layer),
+                unit=unit(session.settings.importance),
+            )
+        self._pair = found = last.reordered(order).prepared()
+        return found
 
     def replay(self, session: Session, layer: str, strategy: str | None) -> Replay:
         """A layer's search, to be watched again."""

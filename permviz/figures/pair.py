@@ -1,6 +1,6 @@
 """One layer in two orders: what the heatmaps and everything below them are drawn from."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import holoviews as hv
@@ -91,10 +91,21 @@ class OrderPair:
         pruned = (self.scores * ~kept).sum(axis=0, dtype=np.float64)
         return 100.0 * pruned / (float(self.scores.sum(dtype=np.float64)) or 1.0)
 
+    def reordered(self, order: NDArray[np.int64]) -> "OrderPair":
+        """The same layer in another found order, without what is known of it computed again."""
+        other = replace(self, order=order)
+        # Where a frozen value keeps what it has computed once.
+        vars(other).update({name: vars(self)[name] for name in _AS_GIVEN if name in vars(self)})
+        return other
+
     def prepared(self) -> "OrderPair":
         """The same, with everything computed that takes a while on a large layer."""
         _ = self.lost_given, self.lost_found, self.limit
         return self
+
+
+_AS_GIVEN = ("given", "kept_given", "limit", "signed_limit", "lost_given")
+"""What does not depend on the found order."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

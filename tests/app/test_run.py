@@ -3,8 +3,12 @@ from types import SimpleNamespace
 import pytest
 
 from permviz.app import run
+from permviz.app.flow import Flow
 from permviz.app.run import FIRST_SUM_SECONDS, SUM_SECONDS, Run
 from permviz.session.events import StatusChanged
+from permviz.session.report import layer_order, layer_scores
+from permviz.session.session import Session
+from permviz.session.settings import SearchSettings
 
 
 class Silent:
@@ -85,3 +89,15 @@ def test_a_search_that_starts_is_summed_up_in_a_moment(clock, follow):
     clock.seconds = FIRST_SUM_SECONDS
     assert started.findings_due()
     assert not started.findings_due()
+
+
+def test_a_layer_is_looked_at_again_in_its_own_name(opened):
+    flow = Flow()
+    with Session(opened.graph, SearchSettings(("channel_swap",))) as session:
+        names = [layer.name for layer in opened.graph.layers]
+        for name in (*names, *names):
+            pair = flow.pair(session, name, None)
+            assert pair is None or pair.layer == name
+            assert pair is None or pair.scores is layer_scores(session, name)
+            assert pair is None or pair.order.tolist() == layer_order(session, name).tolist()
+        assert flow.pair(session, "unknown", None) is None

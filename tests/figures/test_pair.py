@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from permviz.core.pattern import NMPattern
-from permviz.core.score import retained
+from permviz.core.score import mask, retained
+from permviz.figures import pair as pairs
 from permviz.figures.pair import OrderPair, stripe_info, stripe_plot
 from permviz.figures.palette import strategy_colors, strategy_dashes
 
@@ -29,6 +30,22 @@ def test_losses_add_up_to_what_the_pattern_does_not_retain(channels):
     lost = 100 * (1 - retained(scores[:, order], TWO_FOUR) / scores.sum())
     assert info.after.sum() == pytest.approx(lost)
     assert len(info.channels) == channels // 4
+
+
+def test_another_order_of_a_layer_is_as_if_it_were_the_first(monkeypatch):
+    rng = np.random.default_rng(0)
+    scores = np.abs(rng.standard_normal((16, 24)))
+    one, other = rng.permutation(24), rng.permutation(24)
+    again = OrderPair("a", scores, one, TWO_FOUR, -scores).prepared().reordered(other)
+    fresh = OrderPair("a", scores, other, TWO_FOUR, -scores)
+    for name in ("kept_found", "lost_found", "gains", "kept_given", "lost_given", "signed_limit"):
+        assert np.array_equal(getattr(again, name), getattr(fresh, name)), name
+    assert np.array_equal(again.order, other)
+    # Only what the new order keeps is found out anew.
+    masked = []
+    monkeypatch.setattr(pairs, "mask", lambda *given: masked.append(given) or mask(*given))
+    again.reordered(one).prepared()
+    assert len(masked) == 1
 
 
 def test_plot_names_the_channels_of_each_stripe():
