@@ -154,7 +154,8 @@ class CurveInfo:
 def _ahead(time: float) -> float:
     """A round time that is not over: an axis that moves with its curve is drawn with it."""
     decade = 10.0 ** np.floor(np.log10(time))
-    return float(next(step * decade for step in _AHEAD if step * decade >= time))
+    ends = (step * decade for step in _AHEAD if step * decade >= time)
+    return float(next(ends, time))
 
 
 def _joined(parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

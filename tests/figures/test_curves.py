@@ -2,6 +2,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from permviz.figures.curves import (
     MOST_POINTS,
@@ -88,6 +90,13 @@ def test_the_axis_ends_ahead_of_curves_that_still_grow(now, end):
     growing = replace(growing, finished=False)
     assert curve_info({"osg": growing}).span == (0.0, pytest.approx(end))
     assert curve_info({"osg": replace(growing, finished=True)}).span == (0.0, now)
+
+
+@given(st.integers(-9, 15), st.sampled_from([-1.0, 0.0, 1.0]))
+def test_the_axis_has_an_end_at_any_power_of_ten(power, side):
+    now = float(np.nextafter(10.0**power, 10.0**power + side))
+    growing = replace(UNBEGUN, seconds_now=now)
+    assert curve_info({"osg": growing}).span[1] >= now
 
 
 def test_search_that_took_no_time_yet_is_drawn_on_a_logarithmic_axis():
