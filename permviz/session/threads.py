@@ -4,13 +4,16 @@ import contextlib
 import os
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from permviz.kernels.select import cores
 from permviz.search.turns import Turns
+from permviz.session.autogroup import GIVING_WAY, Autogroup
 
-_GIVING_WAY = 10
-"""Nice value of threads that give way: they get a tenth of a core that others want too."""
+_NAME = "permviz-search"
+_GROUP = Autogroup()
 
 CLEAR = threading.Event()
 """Whether no page has anything to do just now, so that searches need not step aside."""
@@ -25,13 +28,23 @@ def search_threads(*, giving_way: bool) -> ThreadPoolExecutor:
 
     Args:
         giving_way: let the system prefer all other threads, those of this process included,
-            so that a page stays quick to answer; only Linux can do so for single threads.
+            so that a page stays quick to answer, and all other login sessions until the pool
+            is shut down, so that its browser does; only Linux can do so.
     """
-    return ThreadPoolExecutor(
-        cores(),
-        thread_name_prefix="permviz-search",
-        initializer=give_way if giving_way else None,
-    )
+    return _GivingWay() if giving_way else ThreadPoolExecutor(cores(), _NAME)
+
+
+class _GivingWay(ThreadPoolExecutor):
+    def __init__(self) -> None:
+        super().__init__(cores(), _NAME, initializer=give_way)
+        self._stop: Callable[[], None] | None = _GROUP.stop
+        _GROUP.give_way()
+
+    def shutdown(self, *args: Any, **options: Any) -> None:
+        stop, self._stop = self._stop, None
+        if stop is not None:
+            stop()
+        super().shutdown(*args, **options)
 
 
 def give_way() -> None:
@@ -39,4 +52,4 @@ def give_way() -> None:
     if sys.platform == "linux":
         # A sandbox may forbid it; then searches run as any other thread.
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _GIVING_WAY)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), GIVING_WAY)

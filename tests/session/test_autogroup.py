@@ -1,0 +1,104 @@
+import pytest
+
+from permviz.session import autogroup, threads
+from permviz.session.autogroup import GIVING_WAY, Autogroup
+
+
+class Clock:
+    """In place of timers: what is to be called later is called when it is told to."""
+
+    def __init__(self, _seconds, call):
+        self.start = lambda: waiting.append(call)
+
+
+waiting = []
+
+
+@pytest.fixture(autouse=True)
+def later(monkeypatch):
+    waiting.clear()
+    monkeypatch.setattr(autogroup.threading, "Timer", Clock)
+
+
+@pytest.fixture
+def file(tmp_path):
+    """What the system would make of what is written: a number becomes a line of text."""
+    path = tmp_path / "autogroup"
+    path.write_text("/autogroup-7 nice 0\n")
+    return path
+
+
+def value(file):
+    return int(file.read_text().split()[-1])
+
+
+def elapse():
+    while waiting:
+        waiting.pop(0)()
+
+
+def test_gives_way_as_long_as_anybody_asks_for_it(file):
+    group = Autogroup(file)
+    group.give_way()
+    group.give_way()
+    group.stop()
+    elapse()
+    assert value(file) == GIVING_WAY
+    group.stop()
+    assert value(file) == GIVING_WAY
+    elapse()
+    assert value(file) == 0
+
+
+def test_whoever_asks_again_soon_is_heard(file):
+    group = Autogroup(file)
+    group.give_way()
+    group.stop()
+    group.give_way()
+    elapse()
+    assert value(file) == GIVING_WAY
+    group.stop()
+    elapse()
+    assert value(file) == 0
+
+
+@pytest.mark.parametrize("nice", [GIVING_WAY, 19])
+def test_group_that_gives_way_already_stays_as_it_is(file, nice):
+    file.write_text(f"/autogroup-7 nice {nice}\n")
+    group = Autogroup(file)
+    group.give_way()
+    assert value(file) == nice
+    group.stop()
+    elapse()
+    assert value(file) == nice
+
+
+def test_system_without_groups_or_that_forbids_it_loses_nothing(tmp_path, file, monkeypatch):
+    for path in (tmp_path / "none", file):
+        group = Autogroup(path)
+        with monkeypatch.context() as forbidden:
+            forbidden.setattr(type(path), "write_text", refuse)
+            group.give_way()
+        group.stop()
+        elapse()
+    assert not (tmp_path / "none").exists()
+    assert value(file) == 0
+
+
+def refuse(*_):
+    raise PermissionError
+
+
+@pytest.mark.parametrize("giving_way", [True, False])
+def test_pool_asks_until_it_is_shut_down_however_often(file, monkeypatch, giving_way):
+    monkeypatch.setattr(threads, "_GROUP", Autogroup(file))
+    pool = threads.search_threads(giving_way=giving_way)
+    assert pool.submit(lambda: value(file)).result() == (GIVING_WAY if giving_way else 0)
+    other = threads.search_threads(giving_way=giving_way)
+    for _ in range(2):
+        pool.shutdown()
+    elapse()
+    assert value(file) == (GIVING_WAY if giving_way else 0)
+    other.shutdown()
+    elapse()
+    assert value(file) == 0
