@@ -166,18 +166,18 @@ class Flow:
         known = {known.name: known for known in session.graph.layers}
         if layer not in known or layer in session.dense:
             return None
-        scores, order = layer_scores(session, layer), layer_order(session, layer, strategy)
+        asked = OrderPair(
+            layer=layer,
+            scores=layer_scores(session, layer),
+            order=layer_order(session, layer, strategy),
+            pattern=session.settings.nm,
+            weights=layer_weights(session, layer),
+            unit=unit(session.settings.importance),
+        )
         last = self._pair
-        if last is None or last.layer != layer or last.scores is not scores:
-            last = OrderPair(
-                layer=layer,
-                scores=scores,
-                order=order,
-                pattern=session.settings.nm,
-                weights=layer_weights(session, layer),
-                unit=unit(session.settings.importance),
-            )
-        self._pair = found = last.reordered(order).prepared()
+        if last is not None and last.of_same_layer(asked):
+            asked = last.reordered(asked.order)
+        self._pair = found = asked.prepared()
         return found
 
     def replay(self, session: Session, layer: str, strategy: str | None) -> Replay:

@@ -91,6 +91,17 @@ class OrderPair:
         pruned = (self.scores * ~kept).sum(axis=0, dtype=np.float64)
         return 100.0 * pruned / (float(self.scores.sum(dtype=np.float64)) or 1.0)
 
+    def of_same_layer(self, other: "OrderPair") -> bool:
+        """Whether nothing but the found order differs."""
+        return (self.layer, self.pattern, self.unit) == (
+            other.layer,
+            other.pattern,
+            other.unit,
+        ) and all(
+            mine is its or np.array_equal(mine, its)
+            for mine, its in ((self.scores, other.scores), (self.signed, other.signed))
+        )
+
     def reordered(self, order: NDArray[np.int64]) -> "OrderPair":
         """The same layer in another found order, without what is known of it computed again."""
         other = replace(self, order=order)

@@ -101,3 +101,16 @@ def test_a_layer_is_looked_at_again_in_its_own_name(opened):
             assert pair is None or pair.scores is layer_scores(session, name)
             assert pair is None or pair.order.tolist() == layer_order(session, name).tolist()
         assert flow.pair(session, "unknown", None) is None
+
+
+def test_a_layer_stays_the_same_in_a_session_that_scores_it_alike(opened):
+    flow = Flow()
+    name = opened.graph.layers[-1].name
+    first, again, other = (
+        flow.pair(Session(opened.graph, SearchSettings(("osg",), importance=one)), name, None)
+        for one in ("magnitude", "magnitude", "squared")
+    )
+    assert first.scores is again.scores
+    assert first.lost_given is again.lost_given
+    assert first.unit != other.unit
+    assert first.lost_given.tolist() != other.lost_given.tolist()
