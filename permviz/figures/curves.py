@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from permviz.core.score import efficacy_percent
 from permviz.core.trace import SearchTrace
 from permviz.figures.palette import DEFAULT, strategy_colors, strategy_dashes
+from permviz.figures.sources import renew
 from permviz.figures.tabular import Columns
 
 Clock = Literal["seconds", "iterations"]
@@ -258,9 +259,7 @@ def follow_curves(figure: Any, info: CurveInfo) -> bool:
     if sources.keys() != lines.keys():
         return False
     for name, columns in lines.items():
-        # Most have ended or not begun, and whatever is set is sent and drawn anew.
-        if not _holds(sources[name].data, columns):
-            sources[name].data = columns
+        renew(sources[name], columns)
     for axis, (start, end) in ((figure.x_range, info.span), (figure.y_range, _heights(info))):
         axis.update(start=start, end=end, reset_start=start, reset_end=end)
     if info.ticks is not None:
@@ -268,12 +267,6 @@ def follow_curves(figure: Any, info: CurveInfo) -> bool:
         axis.ticker.ticks = info.ticks
         axis.major_label_overrides = _marks(info.ticks)
     return True
-
-
-def _holds(data: Mapping[str, Any], columns: Mapping[str, NDArray[np.float64]]) -> bool:
-    return all(
-        name in data and np.array_equal(data[name], column) for name, column in columns.items()
-    )
 
 
 def _steps(line: CurveLine, clock: Clock) -> dict[str, NDArray[np.float64]]:

@@ -7,6 +7,7 @@ what the layer gains.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import holoviews as hv
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from permviz.figures.pair import OrderPair, by_stripe
 from permviz.figures.palette import GAIN, LOSS
+from permviz.figures.sources import fit, renew_all
 from permviz.figures.tabular import Columns
 
 MOST_BARS = 512
@@ -139,29 +141,67 @@ def _reach(pair: OrderPair) -> tuple[float, float]:
 
 def gains_plot(info: GainsInfo) -> hv.Overlay:
     """Draw pale bars for stripes and, over them, narrow strong ones for columns."""
-    at = info.columns_shown.first - info.window[0]
-    columns = _drawn(info.columns_shown, 0.95, {"channel": info.original[at]})
-    stripes = _drawn(info.stripes_shown, 0.35, {"stripe": info.stripes})
+    stripes, columns = (
+        _drawn(data, alpha) for data, alpha in zip(_bars_of(info), (0.35, 0.95), strict=True)
+    )
     columns.opts(hover_tooltips=[("original channel", "@channel"), *_TOLD])
     stripes.opts(hover_tooltips=[("stripe", "@stripe"), *_TOLD])
-    low, high = 1.15 * min(info.reach[0], -0.02 * info.reach[1]), 1.15 * info.reach[1] or 1.0
     overlay = hv.Overlay([stripes, columns])
     overlay.opts(
         xlim=(-0.5, info.size - 0.5),
-        ylim=(low, high),
-        yticks=[0.0, *(float(f"{end:.1g}") for end in info.reach if abs(end) > 0.2 * high)],
+        ylim=_heights(info),
+        yticks=_ticks(info),
         xlabel="",
         ylabel="gain, %",
     )
     return overlay
 
 
+def follow_gains(figure: Any, info: GainsInfo) -> bool:
+    """Move the bars of a figure that is drawn; the layer has to be of the same size.
+
+    Args:
+        figure: Bokeh's, as `gains_plot` is drawn.
+        info: what it is to show.
+
+    Returns:
+        Whether it could be done: False if the figure has other parts.
+    """
+    fit(figure.y_range, *_heights(info))
+    figure.yaxis[0].ticker.ticks = _ticks(info)
+    # As HoloViews names what it draws rectangles from.
+    return renew_all(
+        figure,
+        [
+            data | {"left": data["position"], "bottom": data["zero"], "color": data["gain"]}
+            for data in _bars_of(info)
+        ],
+    )
+
+
+def _heights(info: GainsInfo) -> tuple[float, float]:
+    low, high = info.reach
+    return 1.15 * min(low, -0.02 * high), 1.15 * high or 1.0
+
+
+def _ticks(info: GainsInfo) -> list[float]:
+    _, top = _heights(info)
+    return [0.0, *(float(f"{end:.1g}") for end in info.reach if abs(end) > 0.2 * top)]
+
+
 _TOLD = [("positions", "@first to @last"), ("gain", "@gain{+0.0000} % of the layer")]
 
 
-def _drawn(bars: Bars, alpha: float, more: dict[str, NDArray[np.int64]]) -> hv.Rectangles:
+def _bars_of(info: GainsInfo) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    """What bars of stripes and of columns are drawn from."""
+    at = info.columns_shown.first - info.window[0]
+    columns = _data(info.columns_shown, {"channel": info.original[at]})
+    return _data(info.stripes_shown, {"stripe": info.stripes}), columns
+
+
+def _data(bars: Bars, more: dict[str, NDArray[np.int64]]) -> dict[str, NDArray[Any]]:
     # One length of number each, and no names of colours: strips are sent at every zoom.
-    data = {
+    return {
         "position": (bars.first - 0.5).astype(np.float32),
         "zero": np.minimum(bars.gains, 0.0).astype(np.float32),
         "right": (bars.last + 0.5).astype(np.float32),
@@ -171,6 +211,9 @@ def _drawn(bars: Bars, alpha: float, more: dict[str, NDArray[np.int64]]) -> hv.R
         "last": bars.last.astype(np.int32),
         **{name: values.astype(np.int32) for name, values in more.items()},
     }
+
+
+def _drawn(data: dict[str, NDArray[Any]], alpha: float) -> hv.Rectangles:
     names = list(data)
     drawn = hv.Rectangles(data, names[:4], names[4:])
     drawn.opts(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from permviz.figures.heatmap import HeatmapInfo, extents
 from permviz.figures.palette import DIVERGING, HEAT, SHARE
+from permviz.figures.sources import renew_all
 
 MARKED_SIDE = 64
 """Rows and channels in sight, up to which entries are wide enough to be marked as pruned."""
@@ -37,6 +38,29 @@ def heatmap_plot(info: HeatmapInfo, title: str = "") -> hv.Overlay:
         ylabel="row",
     )
     return overlay
+
+
+def follow_heatmap(figure: Any, info: HeatmapInfo) -> bool:
+    """Show another order of the layer and the kind that a figure is drawn for.
+
+    Args:
+        figure: Bokeh's, as `heatmap_plot` is drawn.
+        info: what it is to show.
+
+    Returns:
+        Whether it could be done: False if the figure has other parts.
+    """
+    image = _placed(info.extents) | {"image": [info.shade]}
+    names = ("image", "value", "original", "stripe", "kept")
+    veil = _placed(extents(info.window, (1, 1))) | {
+        name: [column] for name, column in zip(names, _veil_columns(info), strict=True)
+    }
+    return renew_all(figure, [image, veil, {"position": _border_places(info)}])
+
+
+def _placed(at: tuple[float, float, float, float]) -> dict[str, list[float]]:
+    left, top, right, bottom = at
+    return {"x": [left], "y": [top], "dw": [right - left], "dh": [bottom - top]}
 
 
 def colors(info: HeatmapInfo) -> str:
@@ -98,10 +122,13 @@ def _labels(info: HeatmapInfo) -> dict[float | str, Any]:
 
 
 def _borders(info: HeatmapInfo) -> hv.VLines:
-    at = info.cells.borders if info.cells is not None and _wide(info) else np.empty(0)
-    lines = hv.VLines(at, "position")
+    lines = hv.VLines(_border_places(info), "position")
     lines.opts(color="white", line_width=1.5, alpha=0.9)
     return lines
+
+
+def _border_places(info: HeatmapInfo) -> NDArray[np.float64]:
+    return info.cells.borders if info.cells is not None and _wide(info) else np.empty(0)
 
 
 def _wide(info: HeatmapInfo) -> bool:

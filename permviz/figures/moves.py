@@ -7,7 +7,7 @@ they moved; what stayed lies on the diagonal. A great many are counted in small 
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import holoviews as hv
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from permviz.core.pattern import NMPattern
 from permviz.figures.pair import OrderPair
 from permviz.figures.palette import DEFAULT, HEAT, strategy_colors
+from permviz.figures.sources import renew_all
 from permviz.figures.tabular import Columns
 
 Style = Literal["lines", "points", "fields"]
@@ -93,10 +94,37 @@ def moves_info(pair: OrderPair) -> MovesInfo:
 def moves_plot(info: MovesInfo) -> hv.Overlay:
     """Draw two rows of squares, points or counted fields, by the number of channels."""
     drawn = {"lines": _rows, "points": _points, "fields": _counted}[info.style](info)
+    drawn.opts(xlabel=_told(info))
+    return drawn
+
+
+def follow_moves(figure: Any, info: MovesInfo) -> bool:
+    """Show another order of as many channels as a figure is drawn for.
+
+    Args:
+        figure: Bokeh's, as `moves_plot` is drawn.
+        info: what it is to show.
+
+    Returns:
+        Whether it could be done: False if the figure has other parts.
+    """
+    figure.xaxis[0].axis_label = _told(info)
+    if info.style == "lines":
+        lines, squares = _line_columns(info), _square_columns(info)
+        return renew_all(figure, [one | {"color": one["paint"]} for one in (lines, squares)])
+    if info.style == "points":
+        points = _point_columns(info)
+        return renew_all(figure, [{}, points | {"color": points["distance"]}])
+    counts = _counts(info)
+    for drawn in figure.renderers:
+        drawn.glyph.color_mapper.high = float(counts.max())
+    return renew_all(figure, [{"image": [counts]}])
+
+
+def _told(info: MovesInfo) -> str:
     axis = "stripe" if info.style == "lines" else "new position"
     told = f"{info.moved} of {info.new.size} channels moved, {info.regrouped} to other stripes"
-    drawn.opts(xlabel=f"{axis}; {told}")
-    return drawn
+    return f"{axis}; {told}"
 
 
 def _places(info: MovesInfo, positions: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -104,28 +132,37 @@ def _places(info: MovesInfo, positions: NDArray[np.int64]) -> NDArray[np.float64
     return positions + _GAP * (positions // info.pattern.m)
 
 
-def _rows(info: MovesInfo) -> hv.Overlay:
-    old, new = _places(info, info.old), _places(info, info.new)
-    paints = _paints(info)
-    told = {
+def _channel_columns(info: MovesInfo) -> dict[str, NDArray[Any]]:
+    return {
         "channel": info.old,
         "position": info.new,
         "from": info.stripe(info.old),
         "into": info.stripe(info.new),
-        "paint": paints,
+        "paint": _paints(info),
     }
+
+
+def _line_columns(info: MovesInfo) -> dict[str, NDArray[Any]]:
+    """Ends first: from a channel's place in the upper row to the one in the lower row."""
+    old, new = _places(info, info.old), _places(info, info.new)
     ends = {"x": old, "y": np.ones(old.size), "end": new, "level": np.zeros(old.size)}
-    lines = hv.Segments(ends | told, list(ends), list(told))
+    return ends | _channel_columns(info)
+
+
+def _square_columns(info: MovesInfo) -> dict[str, NDArray[Any]]:
+    """Places first, of the upper row and then of the lower one."""
+    old, new = _places(info, info.old), _places(info, info.new)
+    places = {"x": np.concatenate([old, new]), "y": np.repeat([1.0, 0.0], old.size)}
+    told = _channel_columns(info).items()
+    return places | {name: np.concatenate([values, values]) for name, values in told}
+
+
+def _rows(info: MovesInfo) -> hv.Overlay:
+    old, new = _places(info, info.old), _places(info, info.new)
+    ends, places = _line_columns(info), _square_columns(info)
+    lines = hv.Segments(ends, list(ends)[:4], list(ends)[4:])
     lines.opts(color="paint", line_width=2, alpha=0.75, tools=["hover"], hover_tooltips=_MOVED)
-    squares = hv.Points(
-        {
-            "x": np.concatenate([old, new]),
-            "y": np.repeat([1.0, 0.0], old.size),
-            **{name: np.concatenate([values, values]) for name, values in told.items()},
-        },
-        ["x", "y"],
-        list(told),
-    )
+    squares = hv.Points(places, list(places)[:2], list(places)[2:])
     squares.opts(
         color="paint",
         marker="square",
@@ -149,11 +186,11 @@ def _rows(info: MovesInfo) -> hv.Overlay:
     return overlay
 
 
-def _paints(info: MovesInfo) -> list[str]:
+def _paints(info: MovesInfo) -> NDArray[np.str_]:
     """A colour for each channel: the one of the stripe that it is in now."""
     into = info.stripe(info.new)
     colors = strategy_colors([str(stripe) for stripe in range(int(into.max(initial=-1)) + 1)])
-    return [colors.get(str(stripe), DEFAULT) for stripe in into.tolist()]
+    return np.array([colors.get(str(stripe), DEFAULT) for stripe in into.tolist()])
 
 
 _MOVED = [
@@ -163,14 +200,17 @@ _MOVED = [
 ]
 
 
-def _points(info: MovesInfo) -> hv.Overlay:
-    data = {
+def _point_columns(info: MovesInfo) -> dict[str, NDArray[np.int32]]:
+    return {
         "new": info.new.astype(np.int32),
         "old": info.old.astype(np.int32),
         "distance": info.distance.astype(np.int32),
         "into": info.stripe(info.new).astype(np.int32),
     }
-    points = hv.Points(data, ["new", "old"], ["distance", "into"])
+
+
+def _points(info: MovesInfo) -> hv.Overlay:
+    points = hv.Points(_point_columns(info), ["new", "old"], ["distance", "into"])
     points.opts(
         color="distance",
         cmap=HEAT,
@@ -192,12 +232,16 @@ def _points(info: MovesInfo) -> hv.Overlay:
     return _square(info, [_diagonal(info), points])
 
 
-def _counted(info: MovesInfo) -> hv.Overlay:
-    size = info.new.size
-    reach = [(-0.5, size - 0.5)] * 2
+def _counts(info: MovesInfo) -> NDArray[np.int32]:
+    reach = [(-0.5, info.new.size - 0.5)] * 2
     counts, *_ = np.histogram2d(info.old, info.new, bins=_FIELDS, range=reach)
+    return counts.astype(np.int32)
+
+
+def _counted(info: MovesInfo) -> hv.Overlay:
+    size, counts = info.new.size, _counts(info)
     image = hv.Image(
-        counts[::-1].astype(np.int32),
+        counts[::-1],
         ["new", "old"],
         hv.Dimension("channels", range=(0, float(counts.max()))),
         bounds=(-0.5, -0.5, size - 0.5, size - 0.5),

@@ -44,6 +44,19 @@ class Zoom:
     of: Callable[[Any], object]
 
 
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """How a figure is brought up to new data without drawing it anew.
+
+    Attributes:
+        bring: brings a figure of Bokeh's up to what is to be drawn, and says whether it could.
+        scene: of what is sent; a figure of another one is drawn anew.
+    """
+
+    bring: Callable[[Any, Any], bool]
+    scene: Callable[[Any], object]
+
+
 class Chart(pn.viewable.Viewer):
     """A live figure with its two downloads.
 
@@ -53,8 +66,7 @@ class Chart(pn.viewable.Viewer):
         info: computes the figure's data from what is sent, and from what is in sight; by
             default they are what is sent.
         name: of the files that are saved, without their endings.
-        follow: brings a figure of Bokeh's up to new data without drawing it anew, and says
-            whether it could; only for what is sent as it is drawn.
+        follow: how it follows its data without being drawn anew; by default it is.
         zoom: makes the figure be drawn anew for what is in sight, and gives it the same
             axes as all figures of a page that have one.
         options: plot options, `hooks` among them.
@@ -67,16 +79,17 @@ class Chart(pn.viewable.Viewer):
         info: Callable[..., Tabular] | None = None,
         *,
         name: str,
-        follow: Callable[[Any, Any], bool] | None = None,
+        follow: Follow | None = None,
         zoom: Zoom | None = None,
         **options: Any,
     ) -> None:
         super().__init__()
         self._pipe, self._zoom, self._follow = Pipe(data=data), zoom, follow
+        self._compute: Callable[..., Any] = _as_it_is if info is None else info
         self._info: Tabular | None = None
 
         def draw(data: Any, **ranges: Any) -> Any:
-            self._info = data if info is None else info(data, **ranges)
+            self._info = self._compute(data, **ranges)
             return plot(self._info)
 
         hooks = [*options.pop("hooks", ()), _named(name)]
@@ -130,18 +143,25 @@ class Chart(pn.viewable.Viewer):
         # In a notebook only drawing tells the browser.
         if follow is None or not figures or not served():
             return False
+        if self._info is None or follow.scene(data) != follow.scene(self.data):
+            return False
+        info = self._compute(data, **({} if self._zoom is None else self._zoom.stream.contents))
         # What a click sets off runs without the document's lock, which models must not change
         # without; panel's and holoviews' own changes see to that themselves.
         with pn.io.unlocked():
-            if not all(follow(figure, data) for figure in figures):
+            if not all(follow.bring(figure, info) for figure in figures):
                 return False
-        self._info = data
+        self._info = info
         self._pipe.update(data=data)
         return True
 
     def csv(self) -> io.StringIO:
         """The data of what is drawn, as a file of text."""
         return io.StringIO("" if self._info is None else csv_text(self._info))
+
+
+def _as_it_is(data: Any) -> Any:
+    return data
 
 
 class Staged(Sighted):

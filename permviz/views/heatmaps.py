@@ -13,7 +13,7 @@ import param
 from holoviews.streams import RangeX, RangeXY
 from numpy.typing import NDArray
 
-from permviz.figures.gains import GainsInfo, gains_info, gains_plot
+from permviz.figures.gains import GainsInfo, follow_gains, gains_info, gains_plot
 from permviz.figures.heatmap import (
     KINDS,
     HeatmapInfo,
@@ -22,9 +22,9 @@ from permviz.figures.heatmap import (
     heatmap_info,
     kind_limit,
 )
-from permviz.figures.heatmap_plot import heatmap_plot
+from permviz.figures.heatmap_plot import follow_heatmap, heatmap_plot
 from permviz.figures.pair import OrderPair
-from permviz.views.chart import Chart, Staged, Zoom
+from permviz.views.chart import Chart, Follow, Staged, Zoom
 from permviz.views.plots import SMALL, fitting, margins, savable
 from permviz.views.sight import Sighted, reveal
 
@@ -81,6 +81,12 @@ class Shown:
         return self.pair.layer, self.shape, self.kind
 
     @property
+    def frame(self) -> tuple[object, ...]:
+        """What a figure is drawn for; all else it follows."""
+        pair = self.pair
+        return *self.scene, self.limit, pair.unit, pair.pattern
+
+    @property
     def _layer(self) -> tuple[object, ...]:
         return self.pair.layer, id(self.pair.scores), str(self.pair.pattern)
 
@@ -92,6 +98,7 @@ def _heatmap_chart(shown: Shown) -> Chart:
         shown,
         _heatmap,
         name=f"heatmap {side}",
+        follow=Follow(follow_heatmap, _FRAME),
         zoom=Zoom(RangeXY(), _SHAPE),
         hooks=[_MARGINS, fitting],
         height=HEIGHT,
@@ -112,6 +119,7 @@ def _gains_chart(shown: Shown) -> Chart:
         shown,
         _gains,
         name=f"gains {shown.side}",
+        follow=Follow(follow_gains, _FRAME),
         zoom=Zoom(RangeX(), _SHAPE),
         hooks=[_MARGINS, fitting, savable],
         height=STRIP,
@@ -178,7 +186,7 @@ def _shown(side: Side, pair: OrderPair | None, kind: Kind) -> Shown | None:
     return None if pair is None else Shown(pair, side, kind, kind_limit(pair, kind))
 
 
-_SHAPE, _SCENE = attrgetter("shape"), attrgetter("scene")
+_SHAPE, _SCENE, _FRAME = attrgetter("shape"), attrgetter("scene"), attrgetter("frame")
 _HEATMAP, _GAINS = attrgetter("heatmap_look"), attrgetter("gains_look")
 
 

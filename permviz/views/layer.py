@@ -17,10 +17,10 @@ from permviz.figures.curves import (
     curve_plot,
     follow_curves,
 )
-from permviz.figures.moves import MovesInfo, moves_info, moves_plot
+from permviz.figures.moves import MovesInfo, follow_moves, moves_info, moves_plot
 from permviz.figures.pair import OrderPair, StripeInfo, stripe_info, stripe_plot
 from permviz.figures.tabular import csv_text
-from permviz.views.chart import ISLAND, Chart, Staged
+from permviz.views.chart import ISLAND, Chart, Follow, Staged
 from permviz.views.heatmaps import HeatmapPair
 from permviz.views.menu import Menu
 from permviz.views.plots import LEGEND, SMALL, fitting, savable
@@ -132,7 +132,7 @@ def _curves_chart(info: CurveInfo) -> Chart:
         curve_plot,
         info,
         name=f"curves by {info.clock}",
-        follow=follow_curves,
+        follow=Follow(follow_curves, _lines_and_axes),
         legend_opts=LEGEND,
         **_WIDE,
     )
@@ -175,7 +175,13 @@ def _stripes(info: StripeInfo) -> tuple[object, ...]:
 
 
 def _moves_chart(info: MovesInfo) -> Chart:
-    return Chart(moves_plot, info, name="channels", **(_WIDE | _FITTING))
+    return Chart(
+        moves_plot,
+        info,
+        name="channels",
+        follow=Follow(follow_moves, attrgetter("new.size", "pattern")),
+        **(_WIDE | _FITTING),
+    )
 
 
 def _stripes_chart(info: StripeInfo) -> Chart:

@@ -7,6 +7,8 @@ import holoviews as hv
 from bokeh.models import HoverTool, SaveTool, TapTool
 from holoviews.streams import Stream
 
+from permviz.figures.sources import fit
+
 Hook = Callable[[Any, Any], None]
 
 SMALL = {
@@ -84,11 +86,7 @@ def fitting(plot: Any, element: Any) -> None:
     asked = hv.Store.lookup_options("bokeh", element, "plot").kwargs
     for key, axis in (("x", plot.state.x_range), ("y", plot.state.y_range)):
         limits = asked[f"{key}lim"]
-        start, end = reversed(limits) if asked.get(f"invert_{key}axis") else limits
-        ends = f"{start} to {end}"
-        # The name stays with the range, also where several figures share it.
-        if axis.name != ends:
-            axis.update(name=ends, start=start, end=end, reset_start=start, reset_end=end)
+        fit(axis, *(reversed(limits) if asked.get(f"invert_{key}axis") else limits))
 
 
 def live(

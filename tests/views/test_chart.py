@@ -11,11 +11,13 @@ from torch import nn
 
 import permviz as pv
 from permviz.figures.curves import Track, curve_info, curve_plot, follow_curves
+from permviz.figures.heatmap import Window
 from permviz.figures.tabular import csv_text
 from permviz.views import chart as charts
 from permviz.views.chart import Chart, Staged
 from permviz.views.compare import Compare
 from permviz.views.groups import Groups
+from permviz.views.heatmaps import _heatmap_chart, _shown
 from permviz.views.layer import LayerView, _curves_chart
 from permviz.views.plots import savable
 
@@ -73,6 +75,31 @@ def test_lines_that_have_not_changed_are_left_alone(tracks, figures):
     assert follow_curves(figure, curve_info(found))
     changed = {one.name for one in figure.renderers if one.data_source.data is not before[one.name]}
     assert changed == {grown}
+
+
+def test_heatmaps_follow_in_the_window_that_is_looked_at(pair, figures, monkeypatch):
+    first, second = (_shown("permuted", pair(seed=seed), "magnitude") for seed in range(2))
+    chart = _heatmap_chart(first)
+    (figure,) = figures(chart.__panel__().get_root())
+    chart._zoom.stream.event(x_range=(3.5, 11.5), y_range=(9.5, 1.5))
+    monkeypatch.setattr(charts, "served", lambda: True)
+    with monkeypatch.context() as drawing:
+        drawing.setattr(chart._pipe, "send", pytest.fail)
+        chart.send(second)
+    assert (chart.data, chart.info.window) == (second, Window((2, 10), (4, 12)))
+    veil = figure.renderers[1].data_source.data
+    np.testing.assert_array_equal(veil["original"][0][0], second.pair.order[4:12])
+
+
+def test_heatmap_of_another_kind_or_layer_is_drawn_anew(pair, figures, monkeypatch):
+    chart = _heatmap_chart(_shown("permuted", pair(), "magnitude"))
+    (figure,) = figures(chart.__panel__().get_root())
+    monkeypatch.setattr(charts, "served", lambda: True)
+    before = list(figure.renderers[0].glyph.color_mapper.palette)
+    chart.send(_shown("permuted", pair(), "sign"))
+    assert list(figure.renderers[0].glyph.color_mapper.palette) != before
+    chart.send(_shown("permuted", pair("head"), "sign"))
+    assert figure.title.text == "head: permuted"
 
 
 def seen(figure):
