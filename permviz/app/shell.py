@@ -11,6 +11,7 @@ import panel_material_ui as pmui
 from bokeh.model import Model
 from panel.util.parameters import edit_readonly
 
+from permviz.app.address import address
 from permviz.app.ending import ends_in_time
 from permviz.app.islands import Islands
 from permviz.app.page import Page, announce
@@ -33,9 +34,10 @@ def build(model: str = "digits") -> pmui.Page:
         document.models = References(document)
     state = Explorer(model=model)
     announce(state)
-    if pn.state.location is not None:
+    location = address()
+    if location is not None:
         # Nothing shows the state yet, so its defaults cannot overwrite the address.
-        pn.state.location.sync(state, list(_ADDRESS), partial(_take_what_fits, state))
+        location.sync(state, list(_ADDRESS), partial(_take_what_fits, state))
     # What is known before a page is made needs to be drawn only once.
     state.begin()
     page = Page(state)
