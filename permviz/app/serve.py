@@ -1,7 +1,10 @@
 """Serve the explorer from this process."""
 
+import contextlib
 import logging
+import signal
 import threading
+from collections.abc import Iterator
 
 import panel as pn
 from holoviews.plotting import list_cmaps
@@ -56,7 +59,7 @@ def serve(
     warming.start()
     # A page that is built while all this is loaded takes longer than both one after the other.
     warming.join(_PATIENCE)
-    try:
+    with _ended_as_by_hand():
         pn.serve(
             # Only a plain function is called for every visit; a partial would be shown as text.
             {PAGE: page},
@@ -69,7 +72,17 @@ def serve(
             unused_session_lifetime_milliseconds=30_000,
             check_unused_sessions_milliseconds=2_000,
         )
+
+
+@contextlib.contextmanager
+def _ended_as_by_hand() -> Iterator[None]:
+    """End all work when the server ends, and have a request to terminate end it as Ctrl+C does."""
+    before = signal.getsignal(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
     finally:
+        signal.signal(signal.SIGTERM, before)
         end_all()
 
 

@@ -17,7 +17,9 @@ _PAUSE = 0.5
 
 
 class Autogroup:
-    """The group of this process, which gives way to others as long as anybody asks for it.
+    """The group of this process, which gives way to others while one asks for it.
+
+    Where several ask, a process has more to do than to search, and keeps its share.
 
     Args:
         path: where the system tells and takes the group's nice value, if it has such groups.
@@ -29,25 +31,35 @@ class Autogroup:
         self._before: int | None = None
 
     def give_way(self) -> None:
-        """Give way from now on. A group that does so already is left to whoever had it do so."""
+        """Ask for it. A group that gives way already is left to whoever had it do so."""
         with self._lock:
             self._asking += 1
-            before = self._value()
-            if self._before is None and before is not None and before < GIVING_WAY:
-                self._before = before if self._set(GIVING_WAY) else None
+            self._settle()
 
     def stop(self) -> None:
-        """Take back one call to give way; the last one has the group be as before, soon."""
+        """Ask for it no more, which has an effect in a moment."""
         with self._lock:
             self._asking -= 1
-            if self._asking or self._before is None:
-                return
-        threading.Timer(_PAUSE, self._restore).start()
+        self._later()
 
-    def _restore(self) -> None:
+    def _later(self) -> None:
+        threading.Timer(_PAUSE, self._settle_now).start()
+
+    def _settle_now(self) -> None:
         with self._lock:
-            if not self._asking and self._before is not None and self._set(self._before):
+            self._settle()
+
+    def _settle(self) -> None:
+        before, wanted = self._before, self._asking == 1
+        if wanted and before is None:
+            value = self._value()
+            if value is not None and value < GIVING_WAY and self._set(GIVING_WAY):
+                self._before = value
+        elif not wanted and before is not None:
+            if self._set(before):
                 self._before = None
+            else:
+                self._later()
 
     def _value(self) -> int | None:
         with contextlib.suppress(OSError, ValueError, IndexError):

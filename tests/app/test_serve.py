@@ -1,7 +1,10 @@
+import os
+import signal
 import socket
 
 import pytest
 
+from permviz.app import serve as serving
 from permviz.app.port import check_port
 from permviz.app.serve import serve
 from permviz.errors import ServeError
@@ -27,3 +30,15 @@ def test_free_port_is_accepted():
 def test_impossible_places_are_told(port, address):
     with pytest.raises(ServeError, match="choose"):
         check_port(port, address)
+
+
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_work_ends_with_the_server_whoever_ends_it(told, monkeypatch):
+    ended, before = [], signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(serving, "end_all", lambda: ended.append(True))
+    monkeypatch.setattr(serving, "_warm_up", lambda _: None)
+    monkeypatch.setattr(serving.pn, "serve", lambda *_, **__: os.kill(os.getpid(), told))
+    with pytest.raises(KeyboardInterrupt):
+        serve(port=0, open_browser=False)
+    assert ended == [True]
+    assert signal.getsignal(signal.SIGTERM) is before

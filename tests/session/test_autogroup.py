@@ -37,17 +37,25 @@ def elapse():
         waiting.pop(0)()
 
 
-def test_gives_way_as_long_as_anybody_asks_for_it(file):
+def test_gives_way_until_nobody_asks_for_it_any_more(file):
     group = Autogroup(file)
     group.give_way()
-    group.give_way()
-    group.stop()
-    elapse()
     assert value(file) == GIVING_WAY
     group.stop()
     assert value(file) == GIVING_WAY
     elapse()
     assert value(file) == 0
+
+
+def test_does_not_give_way_where_several_ask(file):
+    group = Autogroup(file)
+    for expected in (GIVING_WAY, 0, 0):
+        group.give_way()
+        assert value(file) == expected
+    for expected in (0, GIVING_WAY, 0):
+        group.stop()
+        elapse()
+        assert value(file) == expected
 
 
 def test_whoever_asks_again_soon_is_heard(file):
@@ -58,6 +66,18 @@ def test_whoever_asks_again_soon_is_heard(file):
     elapse()
     assert value(file) == GIVING_WAY
     group.stop()
+    elapse()
+    assert value(file) == 0
+
+
+def test_what_the_system_takes_too_late_is_told_again(file, monkeypatch):
+    group = Autogroup(file)
+    group.give_way()
+    with monkeypatch.context() as busy:
+        busy.setattr(type(file), "write_text", refuse)
+        group.stop()
+        waiting.pop()()
+    assert value(file) == GIVING_WAY
     elapse()
     assert value(file) == 0
 
@@ -94,11 +114,7 @@ def test_pool_asks_until_it_is_shut_down_however_often(file, monkeypatch, giving
     monkeypatch.setattr(threads, "_GROUP", Autogroup(file))
     pool = threads.search_threads(giving_way=giving_way)
     assert pool.submit(lambda: value(file)).result() == (GIVING_WAY if giving_way else 0)
-    other = threads.search_threads(giving_way=giving_way)
     for _ in range(2):
         pool.shutdown()
-    elapse()
-    assert value(file) == (GIVING_WAY if giving_way else 0)
-    other.shutdown()
     elapse()
     assert value(file) == 0
