@@ -108,17 +108,28 @@ def follow_moves(figure: Any, info: MovesInfo) -> bool:
     Returns:
         Whether it could be done: False if the figure has other parts.
     """
+    if info.style == "fields":
+        counts = _counts(info)
+        figure.renderers[0].glyph.color_mapper.high = float(counts.max())
+        drawn: list[dict[str, Any]] = [{"image": [counts]}]
+    else:
+        colored = _colored_columns(info)
+        # HoloViews makes no colours of what is all the same, as where nothing has moved.
+        if np.unique(colored[-1]["color"]).size == 1:
+            return False
+        drawn = colored
+    if not renew_all(figure, drawn):
+        return False
     figure.xaxis[0].axis_label = _told(info)
-    if info.style == "lines":
-        lines, squares = _line_columns(info), _square_columns(info)
-        return renew_all(figure, [one | {"color": one["paint"]} for one in (lines, squares)])
+    return True
+
+
+def _colored_columns(info: MovesInfo) -> list[dict[str, Any]]:
+    """What few channels are drawn from, as HoloViews names it."""
     if info.style == "points":
         points = _point_columns(info)
-        return renew_all(figure, [{}, points | {"color": points["distance"]}])
-    counts = _counts(info)
-    for drawn in figure.renderers:
-        drawn.glyph.color_mapper.high = float(counts.max())
-    return renew_all(figure, [{"image": [counts]}])
+        return [{}, points | {"color": points["distance"]}]
+    return [one | {"color": one["paint"]} for one in (_line_columns(info), _square_columns(info))]
 
 
 def _told(info: MovesInfo) -> str:

@@ -11,22 +11,26 @@ import numpy as np
 
 
 def renew(source: Any, columns: Mapping[str, Any]) -> None:
-    """Set the columns of a source that differ: what is set is sent and drawn anew.
-
-    HoloViews makes no column of colours that are all the same; such stay as they are.
-    """
+    """Set the columns of a source that differ: what is set is sent and drawn anew."""
     held = source.data
-    known = {name: column for name, column in columns.items() if name in held}
-    if not all(_equal(held[name], column) for name, column in known.items()):
-        source.data = dict(held) | known
+    if not all(name in held and _equal(held[name], column) for name, column in columns.items()):
+        source.data = dict(held) | dict(columns)
 
 
 def renew_all(figure: Any, drawn: Sequence[Mapping[str, Any]]) -> bool:
-    """Do so for everything that a figure draws, lowest first, and say whether it draws as much."""
-    if len(figure.renderers) != len(drawn):
+    """Do so for everything that a figure draws, lowest first.
+
+    Returns:
+        Whether the figure draws as much, and all of it from such columns: HoloViews makes no
+        column of colours that are all the same.
+    """
+    sources = [renderer.data_source for renderer in figure.renderers]
+    if len(sources) != len(drawn):
         return False
-    for renderer, columns in zip(figure.renderers, drawn, strict=True):
-        renew(renderer.data_source, columns)
+    if any(columns.keys() - source.data for source, columns in zip(sources, drawn, strict=True)):
+        return False
+    for source, columns in zip(sources, drawn, strict=True):
+        renew(source, columns)
     return True
 
 
