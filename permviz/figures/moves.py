@@ -114,8 +114,8 @@ def follow_moves(figure: Any, info: MovesInfo) -> bool:
         drawn: list[dict[str, Any]] = [{"image": [counts]}]
     else:
         colored = _colored_columns(info)
-        # HoloViews makes no colours of what is all the same, as where nothing has moved.
-        if np.unique(colored[-1]["color"]).size == 1:
+        # HoloViews makes no column of the colour of a single stripe.
+        if info.style == "lines" and np.unique(colored[-1]["color"]).size == 1:
             return False
         drawn = colored
     if not renew_all(figure, drawn):
@@ -211,11 +211,12 @@ _MOVED = [
 ]
 
 
-def _point_columns(info: MovesInfo) -> dict[str, NDArray[np.int32]]:
+def _point_columns(info: MovesInfo) -> dict[str, NDArray[Any]]:
     return {
         "new": info.new.astype(np.int32),
         "old": info.old.astype(np.int32),
-        "distance": info.distance.astype(np.int32),
+        # HoloViews takes whole numbers that are all the same for one colour, without a bar.
+        "distance": info.distance.astype(np.float32),
         "into": info.stripe(info.new).astype(np.int32),
     }
 
@@ -237,7 +238,7 @@ def _points(info: MovesInfo) -> hv.Overlay:
         hover_tooltips=[
             ("original channel", "@old"),
             ("stands now at", "@new, in stripe @into"),
-            ("moved by", "@distance positions"),
+            ("moved by", "@distance{0} positions"),
         ],
     )
     return _square(info, [_diagonal(info), points])
