@@ -40,7 +40,10 @@ class Autogroup:
         """Ask for it no more, which has an effect in a moment."""
         with self._lock:
             self._asking -= 1
-        self._later()
+        try:
+            self._later()
+        except RuntimeError:  # an interpreter that ends starts no more threads
+            self._settle_now()
 
     def _later(self) -> None:
         threading.Timer(_PAUSE, self._settle_now).start()
@@ -50,25 +53,26 @@ class Autogroup:
             self._settle()
 
     def _settle(self) -> None:
-        before, wanted = self._before, self._asking == 1
-        if wanted and before is None:
-            value = self._value()
-            if value is not None and value < GIVING_WAY and self._set(GIVING_WAY):
-                self._before = value
-        elif not wanted and before is not None:
-            if self._set(before):
+        wanted = self._asking == 1
+        try:
+            if wanted and self._before is None:
+                self._lower()
+            elif not wanted and self._before is not None:
+                self._path.write_text(str(self._before))
                 self._before = None
-            else:
-                self._later()
+        except BlockingIOError:  # changed too often of late
+            self._later()
+        except OSError:  # a sandbox may forbid it; then searches share as before
+            return
+
+    def _lower(self) -> None:
+        value = self._value()
+        # Whoever lowers what others have raised may not raise it again.
+        if value is not None and 0 <= value < GIVING_WAY:
+            self._path.write_text(str(GIVING_WAY))
+            self._before = value
 
     def _value(self) -> int | None:
         with contextlib.suppress(OSError, ValueError, IndexError):
             return int(self._path.read_text().split()[-1])
         return None
-
-    def _set(self, value: int) -> bool:
-        # A sandbox may forbid it; then searches share as before.
-        with contextlib.suppress(OSError):
-            self._path.write_text(str(value))
-            return True
-        return False

@@ -74,7 +74,7 @@ def test_what_the_system_takes_too_late_is_told_again(file, monkeypatch):
     group = Autogroup(file)
     group.give_way()
     with monkeypatch.context() as busy:
-        busy.setattr(type(file), "write_text", refuse)
+        busy.setattr(type(file), "write_text", too_soon)
         group.stop()
         waiting.pop()()
     assert value(file) == GIVING_WAY
@@ -82,8 +82,8 @@ def test_what_the_system_takes_too_late_is_told_again(file, monkeypatch):
     assert value(file) == 0
 
 
-@pytest.mark.parametrize("nice", [GIVING_WAY, 19])
-def test_group_that_gives_way_already_stays_as_it_is(file, nice):
+@pytest.mark.parametrize("nice", [GIVING_WAY, 19, -5])
+def test_group_that_gives_way_already_or_was_raised_stays_as_it_is(file, nice):
     file.write_text(f"/autogroup-7 nice {nice}\n")
     group = Autogroup(file)
     group.give_way()
@@ -107,6 +107,30 @@ def test_system_without_groups_or_that_forbids_it_loses_nothing(tmp_path, file, 
 
 def refuse(*_):
     raise PermissionError
+
+
+def too_soon(*_):
+    raise BlockingIOError
+
+
+def test_what_is_forbidden_is_not_tried_for_ever(file, monkeypatch):
+    group = Autogroup(file)
+    group.give_way()
+    monkeypatch.setattr(type(file), "write_text", refuse)
+    group.stop()
+    elapse()
+    assert waiting == []
+
+
+def test_interpreter_that_ends_sets_it_back_at_once(file, monkeypatch):
+    def ending(*_):
+        raise RuntimeError
+
+    group = Autogroup(file)
+    group.give_way()
+    monkeypatch.setattr(autogroup.threading, "Timer", ending)
+    group.stop()
+    assert value(file) == 0
 
 
 @pytest.mark.parametrize("giving_way", [True, False])
