@@ -19,6 +19,7 @@ from permviz.kernels import (
     compiled,
     compiled_anneal,
     compiled_groups,
+    compiled_panels,
     compiled_swaps,
     compiled_table,
 )
@@ -68,13 +69,36 @@ class NumbaKernels:
 
     def slot_values(self, floors: Columns, columns: Columns) -> Values:
         """K[i, x], the sum over rows of max(floors[i], columns[x]): float64[slots, channels]."""
-        found = np.empty((len(floors), len(columns)))
+        found = np.zeros((len(floors), len(columns)))
+        if min(found.shape) >= compiled_panels.WORTH:
+            panels = compiled_panels.panels_of(*columns.shape)
+            for start in range(0, columns.shape[1], compiled_panels.ROWS):
+                stop = min(start + compiled_panels.ROWS, columns.shape[1])
+                self._add_rows(floors, columns, start, stop, panels, found)
+            return found
         self._spread(
             len(floors),
             floors.size * len(columns),
             lambda at, to: compiled_swaps.slot_values(floors[at:to], columns, found[at:to]),
         )
         return found
+
+    def _add_rows(
+        self, floors: Columns, columns: Columns, start: int, stop: int, panels: Columns,
+        found: Values,
+    ) -> None:  # fmt: skip
+        self._spread(
+            len(panels),
+            len(columns) * (stop - start),
+            lambda at, to: compiled_panels.pack_columns(columns, at, start, stop, panels[at:to]),
+        )
+        self._spread(
+            len(floors),
+            found.size * (stop - start),
+            lambda at, to: compiled_panels.add_table(
+                floors[at:to], panels, start, stop, found[at:to]
+            ),
+        )
 
     def swap_round(self, values: Values, order: NDArray[np.int64], m: int) -> Stripes:
         """One round of greedy swaps, best first: int64[swaps, 2]."""

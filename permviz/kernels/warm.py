@@ -21,6 +21,7 @@ from permviz.kernels import (
     compiled_partition,
     compiled_pricing,
 )
+from permviz.kernels.compiled_panels import WORTH
 from permviz.kernels.compiled_table import room
 from permviz.kernels.numba_cpu import NumbaKernels
 from permviz.kernels.protocol import Columns, Rounds, Stripes, Sweeps
@@ -91,6 +92,7 @@ def run_once() -> None:
 def _moving_kernels() -> None:
     """Those that move channels: swaps, assignment and annealing."""
     kernels, (columns, order) = NumbaKernels(), _tiny()
+    _tables(kernels)
     for n, m in _PATTERNS:
         stripes = order.reshape(-1, m)
         kernels.stripe_values(columns, stripes, n)
@@ -101,6 +103,16 @@ def _moving_kernels() -> None:
         kernels.anneal(columns, orders, pattern, Rounds(2, 1, 1.0, 1), state)
         table = np.zeros((1, *room(*columns.shape)), dtype=np.float32)
         kernels.anneal_table(columns, orders, pattern, Sweeps(1.0, 1, 1, fill=True), state, table)
+
+
+def _tables(kernels: NumbaKernels) -> None:
+    """Large and small, of columns as a block has them, and of some that were copied."""
+    many = np.zeros((WORTH, 3), dtype=np.float32)
+    fixed = many.copy()
+    fixed.setflags(write=False)
+    for columns in (many, fixed):
+        for count in (WORTH, 1):
+            kernels.slot_values(many[:count], columns)
 
 
 def _listing_kernels() -> None:
