@@ -32,6 +32,15 @@ def test_impossible_places_are_told(port, address):
         check_port(port, address)
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl+C is heard, as by a running server: what a shell runs behind it is deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
 def test_work_ends_with_the_server_whoever_ends_it(told, monkeypatch):
     ended, before = [], signal.getsignal(signal.SIGTERM)
