@@ -7,6 +7,7 @@ from typing import Any
 import panel as pn
 import param
 
+from permviz.app.drops import opening
 from permviz.app.flow import Opened
 from permviz.app.state import Explorer
 from permviz.app.values import SUGGESTED, Task
@@ -200,14 +201,14 @@ class Controls(pn.viewable.Viewer):
 
 
 def _folded(title: str, *inside: pn.viewable.Viewable) -> pn.Card:
-    return pn.Card(
-        *inside,
+    card = pn.Card(
         header=pn.pane.HTML(title, styles={"font-size": "12px"}),
         collapsed=True,
         sizing_mode="stretch_width",
         margin=(4, 0),
         stylesheets=[_ARROW],
     )
+    return opening(card, *inside)
 
 
 # The design makes a field beside a menu taller than it, and the arrow of a card invisible.

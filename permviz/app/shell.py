@@ -12,6 +12,7 @@ from bokeh.model import Model
 from panel.util.parameters import edit_readonly
 
 from permviz.app.address import address
+from permviz.app.drops import CLOCK
 from permviz.app.ending import ends_in_time
 from permviz.app.islands import Islands
 from permviz.app.page import Page, announce
@@ -53,6 +54,7 @@ def build(model: str = "digits") -> pmui.Page:
         theme_config=_THEME,
         sx=_COMPACT,
         busy_indicator=None,
+        template=CLOCK,
     )
     _without_busy_sign(shell)
     _letting_go(shell)

@@ -10,10 +10,16 @@ from permviz.views.notebook import EXTENSIONS
 pn.extension(*EXTENSIONS)
 
 
+def unfolded(controls):
+    root = controls.__panel__()
+    for card in root.select(pn.Card):
+        card.collapsed = False
+    return root
+
+
 @pytest.fixture
 def widgets(state):
-    controls = Controls(state)
-    root = controls.__panel__()
+    root = unfolded(Controls(state))
     root.get_root()
 
     def by_label(label):
@@ -69,11 +75,23 @@ def test_buttons_follow_the_search(state, widgets, settle):
 
 def test_upload_goes_to_the_chosen_architecture(state, flow, settle):
     controls = Controls(state)
-    (dropper,) = controls.__panel__().select(pn.widgets.FileDropper)
+    (dropper,) = unfolded(controls).select(pn.widgets.FileDropper)
     dropper.value = {"weights.pt": b"good"}
     settle(state, lambda it: it.uploaded)
     assert flow.uploads == [("small", b"good", "weights.pt")]
     assert dropper.value == {}
+
+
+def test_a_drop_of_files_is_on_the_page_when_it_has_been_opened(state):
+    root = Controls(state).__panel__()
+    cards = root.select(pn.Card)
+    assert [len(card.objects) for card in cards] == [0, 0]
+    assert root.select(pn.widgets.FileDropper) == []
+    cards[1].collapsed = False
+    (dropper,) = root.select(pn.widgets.FileDropper)
+    cards[1].collapsed = True
+    assert root.select(pn.widgets.FileDropper) == [dropper]
+    assert len(cards[0].objects) == 0
 
 
 def test_a_model_of_a_library_is_asked_for_by_its_name(state, widgets, settle):

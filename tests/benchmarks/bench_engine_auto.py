@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from permviz.core.problem import SearchProblem
+from permviz.kernels import warm
 from permviz.kernels.numba_cpu import NumbaKernels
 from permviz.kernels.select import select
 from permviz.models.importance import weight_scores
@@ -70,6 +71,7 @@ def uneven(shape, seed):
 @pytest.fixture
 def kernels(monkeypatch):
     """Those of all cores by the clock, or of one core by its own time."""
+    warm.load()  # or the first search would pay for it
     if chosen("CLOCK", "wall") != ["cpu"]:
         return select("cpu")
     monkeypatch.setattr(control, "time", SimpleNamespace(perf_counter=time.process_time))

@@ -38,6 +38,7 @@ def test_1_a_search_is_started_before_anything_is_loaded(visit_cold):
     page.see(re.compile("starting once the model is loaded"))
     page.see(re.compile("^finished: "))
     page.see("passed")
+    page.page.get_by_text("torchvision, timm, transformers").click()
     networks = page.page.get_by_label("Some of their networks")
     networks.locator("option", has_text="timm:resnet50d").wait_for(state="attached")
 

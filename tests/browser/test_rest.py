@@ -24,6 +24,24 @@ def test_tables_come_to_rest_with_the_sheets_of_the_theme(visit):
         visit.until(RESTING)
 
 
+# How many frames of the screen are asked for in a second.
+FRAMES = """new Promise(done => {
+    const ask = window.requestAnimationFrame;
+    let asked = 0;
+    window.requestAnimationFrame = call => ++asked && ask.call(window, call);
+    setTimeout(() => { window.requestAnimationFrame = ask; done(asked); }, 1000);
+})"""
+
+
+def test_a_page_at_rest_draws_no_frames(visit):
+    visit = visit()
+    visit.see("classifier")
+    assert any(visit.page.evaluate(FRAMES) < 5 for _ in range(20))
+    visit.page.get_by_text("Weights from a file").click()
+    visit.page.locator("input[type=file]").first.wait_for(state="attached")
+    assert any(visit.page.evaluate(FRAMES) < 5 for _ in range(20))
+
+
 FIGURES = """models.filter(one => one.type == 'Figure')
     .map(one => Bokeh.index.find_one_by_id(one.id)).filter(view => view?.el.offsetWidth > 0)"""
 # How often the whole page is laid out when every figure in sight asks for it.
