@@ -18,12 +18,12 @@ CLOCK = """{% extends base %}
     setInterval(() => {
       clock.readers.forEach(read => read());
       clock.writers.forEach(write => write(performance.now()));
-    }, 40);
+    }, 16);
   })({readers: [], writers: []});
 </script>
 {% endblock %}
 """
-"""A page with FilePond's clock, which moves it 25 times a second and asks for no frames."""
+"""A page with FilePond's clock, which moves it as often and asks for no frames."""
 
 
 def opening(card: pn.Card, *inside: pn.viewable.Viewable) -> pn.Card:
