@@ -22,10 +22,10 @@ from permviz.search.assignment import Assignment, seconds
 from permviz.search.channel_swap import SwapClimber
 from permviz.search.escape import climb
 from permviz.search.finish import finished, group_size
-from permviz.search.ledger import StripeLedger
 from permviz.search.perfect import Perfect
 from permviz.search.restarts import restarted
 from permviz.search.room import room
+from permviz.search.stages import best_of, for_share, while_in_time
 from permviz.search.strategy import Block, Order, Steps, at_least
 from permviz.search.table_anneal import (
     TableAnneal,
@@ -141,13 +141,17 @@ class Auto:
 
     def _once(self, block: Block, rng: np.random.Generator, kernels: Kernels) -> Steps:
         if block.channels <= _EXACT_CHANNELS and exact.feasible(block.channels):
-            return (yield from exact.Exact().steps(block, rng, kernels))
+            # The optimum is known all at once; whoever is short of time has this before.
+            yield from climb(SwapClimber(block, kernels), np.arange(block.channels))
+            optimum = exact.Exact().steps(block, rng, kernels)
+            if (yield from while_in_time(optimum, exact.looks(block.channels))) == "optimal":
+                return "optimal"
         spent = yield None
         if spent is None and exact.feasible(block.channels):
             return (yield from exact.Exact().steps(block, rng, kernels))
         if _may_be_perfect(block):
             perfect = Perfect(sweeps=self._sweeps(block)).steps(block, rng, kernels)
-            if (yield from _share(perfect, _PERFECT_SHARE)) == "perfect":
+            if (yield from for_share(perfect, _PERFECT_SHARE)) == "perfect":
                 return "perfect"
         if block.stripes > 1:
             yield from self._anneal(block, rng, kernels)
@@ -199,7 +203,7 @@ class Auto:
             sweeps=self._sweeps(block), hot=cooler * _HASTY_HOT, cold=cooler * _HASTY_COLD
         )
         steps = anneal.steps_from(order, block, rng, kernels)
-        order = yield from _best(_share(steps, share), order, block, kernels)
+        order = yield from best_of(for_share(steps, share), order, block, kernels)
         yield from finished(order, 0, block, rng, kernels)
 
     def _sweeps(self, block: Block) -> int:
@@ -247,7 +251,7 @@ def _climbed(
     spent = yield None
     most = 1.0 if spent is None else spent + (1.0 - spent) * _CLIMB
     steps = climb(SwapClimber(block, kernels), order)
-    order = yield from _best(_share(steps, most), order, block, kernels)
+    order = yield from best_of(for_share(steps, most), order, block, kernels)
     return order, room(order, block, rng, kernels)
 
 
@@ -277,7 +281,7 @@ def _finished(
     table = _SUM * osg.table_work(block, size) / (left * _MAX_ADDS) if size else 0.0
     wide = block.stripes >= _SINGLE and isinstance(anneal, Anneal)
     steps = anneal.steps_from(order, block, rng, kernels)
-    best = yield from _best(_share(steps, 1.0 - _FINISH[wide] - table), order, block, kernels)
+    best = yield from best_of(for_share(steps, 1.0 - _FINISH[wide] - table), order, block, kernels)
     yield from finished(best, size, block, rng, kernels)
 
 
@@ -302,39 +306,3 @@ def _may_be_perfect(block: Block) -> bool:
         if most > block.pattern.n * block.stripes:
             return False
     return most > 0
-
-
-def _best(
-    steps: Steps, order: Order, block: Block, kernels: Kernels
-) -> Generator[Order | None, float | None, Order]:
-    """The best order that a search proposes, or the one given."""
-    ledger, best = StripeLedger(block, kernels), order
-    reached = ledger.value(order)
-    spent: float | None = None
-    begun = False
-    while True:
-        try:
-            found = steps.send(spent) if begun else next(steps)
-        except StopIteration:
-            return best
-        begun = True
-        if found is not None and (value := ledger.value(found)) > reached:
-            best, reached = found, value
-        spent = yield found
-
-
-def _share(steps: Steps, share: float) -> Steps:
-    """Let a search have the first `share` of the budget, which it takes for the whole."""
-    answer: float | None = None
-    begun = False
-    while True:
-        try:
-            order = steps.send(answer) if begun else next(steps)
-        except StopIteration as ended:
-            return ended.value
-        begun = True
-        spent = yield order
-        if spent is not None and spent >= share:
-            steps.close()
-            return None
-        answer = None if spent is None else spent / share

@@ -1,9 +1,12 @@
 """Pause, resume and cancel a search from another thread."""
 
+import math
 import threading
 import time
 
 from permviz.search.turns import Turn, Turns
+
+_PATIENCE = 0.5
 
 
 class Control:
@@ -53,10 +56,18 @@ class Control:
 
 
 class Stopwatch:
-    """Searching time: the clock with pauses taken out."""
+    """Searching time: the clock, less pauses and the time in which others went first.
 
-    def __init__(self, control: Control) -> None:
+    Args:
+        control: whose pauses do not count.
+        budget: seconds that are searched for. So many of letting others go first do not
+            count, or half a second where that is more: the share of a small search would be
+            over before it began.
+    """
+
+    def __init__(self, control: Control, budget: float | None = None) -> None:
         self._control = control
+        self._patience = math.inf if budget is None else max(budget, _PATIENCE)
         self._start = time.perf_counter()
 
     def seconds(self) -> float:
@@ -69,3 +80,9 @@ class Stopwatch:
             before = time.perf_counter()
             self._control.wait()
             self._start += time.perf_counter() - before
+
+    def leave_out(self, seconds: float) -> None:
+        """Do not count so many seconds in which others went first, while patience lasts."""
+        seconds = min(seconds, self._patience)
+        self._patience -= seconds
+        self._start += seconds

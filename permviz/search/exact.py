@@ -60,6 +60,12 @@ def feasible(channels: int) -> bool:
     return channels <= _MOST_CHANNELS and _free_bytes() > 2 * _bytes(channels)
 
 
+def looks(channels: int) -> int:
+    """How often the exact search of so many channels looks at the clock."""
+    sets = 1 << channels
+    return -(-sets // _CLEARED) + -(-sets // _SETS) + 1
+
+
 def _check(channels: int) -> None:
     if channels > _MOST_CHANNELS:
         raise StrategyError(

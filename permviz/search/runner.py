@@ -175,7 +175,7 @@ class _Search:
         self._limits = limits
         self._turn = turn
         # Preparing takes time too, and a budget is the time that the caller waits.
-        self._watch = Stopwatch(limits.control)
+        self._watch = Stopwatch(limits.control, limits.budget)
         with ThreadPoolExecutor(1) as aside:
             started = aside.submit(_started, problem)
             self._parts = _parts(problem, strategy, kernels, limits)
@@ -262,7 +262,7 @@ class _Search:
             self._watch.wait_while_paused()
             self._turn.take()
         else:
-            self._turn.pass_on()
+            self._watch.leave_out(self._turn.pass_on())
 
     def _spent(self) -> float | None:
         budget = self._budget

@@ -90,12 +90,26 @@ class Turn:
             self._held = False
             self._turns.give()
 
-    def pass_on(self) -> None:
-        """Let others go first: those with the right of way, and searches that wait for long."""
+    def pass_on(self) -> float:
+        """Let others go first: those with the right of way, and searches that wait for long.
+
+        Returns:
+            The seconds that whoever has the right of way took.
+        """
         if self._turns is None:
-            return
-        if time.perf_counter() >= self._aside_after and not self._turns.aside():
-            self._aside_after = time.perf_counter() + _SLICE_SECONDS
+            return 0.0
+        aside = self._step_aside(self._turns)
         if self._turns.wanted and time.perf_counter() - self._since >= _SLICE_SECONDS:
             self.give()
             self.take()
+        return aside
+
+    def _step_aside(self, turns: Turns) -> float:
+        begun = time.perf_counter()
+        if begun < self._aside_after:
+            return 0.0
+        in_time = turns.aside()
+        ended = time.perf_counter()
+        if not in_time:
+            self._aside_after = ended + _SLICE_SECONDS
+        return ended - begun

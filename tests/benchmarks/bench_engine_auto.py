@@ -37,7 +37,7 @@ SEEDS = int(chosen("SEEDS", "5")[0])
 BUDGETS = tuple(map(float, chosen("BUDGETS", "0.05,0.2,1")))
 SHAPES = tuple(
     tuple(map(int, shape.split("x")))
-    for shape in chosen("SHAPES", "64x16,64x32,64x128,128x64,10x256,256x256,64x1024,512x512")
+    for shape in chosen("SHAPES", "64x16,64x20,64x32,64x128,128x64,10x256,256x256,64x1024,512x512")
 )
 WIDE = ((2048, 2048), (256, 4096), (64, 4096), (256, 1024))
 LAYERS = (

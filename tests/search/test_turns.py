@@ -1,5 +1,6 @@
 """Searches of many sessions take turns, and a turn is never lost."""
 
+import math
 import threading
 
 import numpy as np
@@ -7,8 +8,8 @@ import pytest
 
 from permviz.core.problem import SearchProblem
 from permviz.kernels.select import select
-from permviz.search import turns
-from permviz.search.control import Control
+from permviz.search import control, turns
+from permviz.search.control import Control, Stopwatch
 from permviz.search.registry import parse
 from permviz.search.runner import Limits, run
 from permviz.search.turns import Turn, Turns
@@ -124,6 +125,52 @@ def test_a_search_goes_on_for_a_slice_where_the_way_is_never_clear(monkeypatch):
         for _ in range(3):
             turn.pass_on()
     assert asked == [turns._ASIDE_SECONDS]
+
+
+class Busy(threading.Event):
+    """A page that has something to do for so many seconds of a clock, each time."""
+
+    def __init__(self, clock, seconds):
+        super().__init__()
+        self.clock, self.seconds = clock, seconds
+
+    def wait(self, timeout=None):  # noqa: ARG002 - the event's
+        self.clock.now += self.seconds
+        return True
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+
+@pytest.mark.parametrize(("busy", "searched"), [(0.1, True), (100.0, False)])
+def test_a_budget_does_not_count_that_a_page_goes_first_unless_it_never_ends(
+    monkeypatch, busy, searched
+):
+    clock = Clock()
+    monkeypatch.setattr(turns, "time", clock)
+    monkeypatch.setattr(control, "time", clock)
+    limits = Limits(budget=0.05, control=Control(Turns(1, Busy(clock, busy))))
+    small = SearchProblem.of(np.random.default_rng(0).random((8, 16)))
+    found = run(small, parse("auto"), select("cpu", threads=1), limits)
+    assert (found.efficacy > 0) == searched
+
+
+def test_what_others_take_is_left_out_while_patience_lasts(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(control, "time", clock)
+    for budget, patience in ((2.0, 2.0), (0.01, 0.5), (None, math.inf)):
+        watch = Stopwatch(Control(), budget)
+        clock.now += 0.25
+        watch.leave_out(0.25)
+        assert watch.seconds() == 0
+        clock.now += 1000
+        watch.leave_out(1000)
+        assert watch.seconds() == 1000.25 - min(patience, 1000.25)
 
 
 def test_a_paused_search_leaves_its_place():
