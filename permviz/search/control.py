@@ -67,7 +67,7 @@ class Stopwatch:
 
     def __init__(self, control: Control, budget: float | None = None) -> None:
         self._control = control
-        self._patience = math.inf if budget is None else max(budget, _PATIENCE)
+        self._patience: float = math.inf if budget is None else max(budget, _PATIENCE)
         self._start = time.perf_counter()
 
     def seconds(self) -> float:

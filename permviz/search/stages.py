@@ -1,7 +1,6 @@
 """Searches as stages of another: for a share of its budget, or as long as they will be in time."""
 
 from collections.abc import Generator
-from itertools import count
 
 from permviz.kernels.protocol import Kernels
 from permviz.search.ledger import StripeLedger
@@ -58,8 +57,9 @@ def while_in_time(
         steps: of a search that does not ask how much of the budget is spent.
         looks: how many steps it takes.
     """
-    begun = yield None
-    for done in count(1):
+    begun, done = (yield None), 0
+    while True:
+        done += 1
         try:
             found = next(steps)
         except StopIteration as ended:
@@ -70,4 +70,3 @@ def while_in_time(
         if begun + (spent - begun) * max(1.0, looks / done) ** _SLOWING > 1:
             steps.close()
             return None
-    return None

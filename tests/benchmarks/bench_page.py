@@ -140,21 +140,32 @@ def end(visit):
 
 
 def picks(visit, count):
-    cells = visit.page.locator(".tabulator-row [tabulator-field=layer]")
     # Rows are there a moment before they have their places.
     visit.until(LAID_OUT)
-    # Places and not elements: whoever presses does not know that a row was made anew.
-    places = cells.evaluate_all(PLACES)[1:8]
-    mouse = visit.page.mouse
+    places = rows(visit)[1:8]
     for turn in range(count):
-        name, x, y = places[turn % len(places)]
-        visit.page.evaluate(RELEASE, asked("layer", name))
-        mouse.move(x + 20, y + 10)
-        mouse.down()
-        visit.page.wait_for_timeout(100)
-        mouse.up()
-        yield visit.page.evaluate("window.answered")
+        yield pick(visit, places[turn % len(places)])
         between(visit)
+
+
+def rows(visit):
+    """Name and place of every layer's row."""
+    return visit.page.locator(".tabulator-row [tabulator-field=layer]").evaluate_all(PLACES)
+
+
+def pick(visit, place):
+    """Seconds from a press of a layer's row until it is in the address.
+
+    A place and not an element: whoever presses does not know that a row was made anew.
+    """
+    name, x, y = place
+    visit.page.evaluate(RELEASE, asked("layer", name))
+    mouse = visit.page.mouse
+    mouse.move(x + 20, y + 10)
+    mouse.down()
+    visit.page.wait_for_timeout(100)
+    mouse.up()
+    return visit.page.evaluate("window.answered")
 
 
 def holds(visit):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.bench_page import CLICK, asked, tell
+from tests.benchmarks.bench_page import asked, pick, rows, tell
 from tests.browser.visits import COMMAND, TICK, Visit, browsing, serving
 
 CHANGES, SESSIONS, CROWD, ANSWERS = 200, 50, 10, 6
@@ -106,16 +106,14 @@ def test_a_crowd_is_answered_and_apart(server, browser):
         visit.button("Start").click()
         visit.see(re.compile(r"^running: "))
         crowd.append(visit)
-    seconds = []
+    seconds, picked = [], [""] * CROWD
     for turn in range(ANSWERS):
         for place, visit in enumerate(crowd):
-            cell = visit.page.locator(".tabulator-row [tabulator-field=layer]")
-            cell = cell.nth(1 + (turn + place) % 5)
-            seconds.append(cell.evaluate(CLICK, asked("layer", cell.inner_text())))
+            row = rows(visit)[1 + (turn + place) % 5]
+            seconds.append(pick(visit, row))
+            picked[place] = row[0]
     tell(f"{CROWD} sessions searching, a picked layer is in the address after", seconds, 1.0)
-    for place, visit in enumerate(crowd):
-        cells = visit.page.locator(".tabulator-row [tabulator-field=layer]")
-        name = cells.nth(1 + (ANSWERS - 1 + place) % 5).inner_text()
+    for name, visit in zip(picked, crowd, strict=True):
         assert visit.models(asked("layer", name))
         visit.see(re.compile(r"^running: "))
     for visit in crowd:
