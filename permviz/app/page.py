@@ -14,14 +14,9 @@ from permviz.app.garbage import collect, put_off
 from permviz.app.quiet import note_act, note_arrival, quiet
 from permviz.app.right_of_way import go_first
 from permviz.app.state import Explorer
-from permviz.app.values import BEST, CHOSEN, TABS, Notice, Task
-from permviz.graph.types import ChannelGraph
-from permviz.views.compare import CompareView
+from permviz.app.tabs import VIEWS
+from permviz.app.values import TABS, Notice, Task
 from permviz.views.drawn import Drawn
-from permviz.views.export import ExportView
-from permviz.views.groups import GroupsView
-from permviz.views.layer import LayerView
-from permviz.views.layers import LayersView
 from permviz.views.sight import after_a_breath, connected, served
 from permviz.views.summary import SummaryView
 
@@ -37,37 +32,10 @@ class Page(pn.viewable.Viewer):
         self.controls = Controls(state)
         refs = state.param
         self.summary = SummaryView(totals=refs.totals, check=refs.check, accuracy=refs.accuracy)
-        layers = LayersView(rows=refs.rows, strategies=refs.searched)
-        self._layer = layer = LayerView(
-            state.watch_again,
-            rows=refs.rows,
-            pair=refs.pair,
-            tracks=refs.tracks,
-            orders=_orders(state),
-            replay=refs.replay,
-            seen=False,
-        )
-        compare = CompareView(comparison=refs.comparison, seen=False)
-        groups = GroupsView(
-            graph=pn.bind(_graph, refs.opened), comparison=refs.comparison, seen=False
-        )
-        export = ExportView(
-            state.export,
-            state.verify_export,
-            rows=refs.rows,
-            pattern=refs.pattern,
-            orders=_exports(state),
-            packed=refs.packed,
-            busy=pn.bind(_exporting, refs.tasks),
-        )
-        for view in (layers, layer, compare, groups):
-            tie(view, state, "layer")
-        tie(compare, state, "choice")
-        tie(layer, state, "shown")
-        self._views = (layers, layer, compare, groups, export)
-        self._places = [pn.Column(sizing_mode="stretch_width") for _ in TABS]
+        self._views: dict[str, Any] = {}
+        self._places = {tab: pn.Column(sizing_mode="stretch_width") for tab in TABS}
         self.tabs = pn.Tabs(
-            *zip(TABS, self._places, strict=True),
+            *self._places.items(),
             active=TABS.index(state.tab),
             sizing_mode="stretch_width",
         )
@@ -86,6 +54,12 @@ class Page(pn.viewable.Viewer):
             ),
             self.tabs,
         )
+
+    def view(self, tab: str, *, seen: bool = False) -> Any:
+        """The view of a tab; whoever asks first has it built, seen or not."""
+        if tab not in self._views:
+            self._views[tab] = VIEWS[tab](self.state, seen=seen)
+        return self._views[tab]
 
     def __panel__(self) -> pn.viewable.Viewable:
         side = pn.Column(self.controls, width=320)
@@ -120,8 +94,8 @@ class Page(pn.viewable.Viewer):
         if not self._ready():
             after_a_breath(self._prepare)
             return
-        self._fill(TABS.index("Layer"))
-        after_a_breath(partial(self._layer.prepare, self._ready))
+        self._fill("Layer")
+        after_a_breath(partial(self.view("Layer").prepare, self._ready))
 
     def _ready(self) -> bool:
         """Whether to build what may be looked at later: not for a page that was closed."""
@@ -136,62 +110,39 @@ class Page(pn.viewable.Viewer):
     def _tie_tabs(self) -> None:
         tabs, state = self.tabs, self.state
         tabs.param.watch(lambda event: state.param.update(tab=TABS[event.new]), "active")
-        self._see_tab()
-        self._fill_tab()
+        self._show_tab()
         # The tab itself turns at once; its figures take a moment longer.
         tabs.param.watch(lambda _: pn.state.execute(self._turn, schedule=True), "active")
         state.param.watch(lambda event: tabs.param.update(active=TABS.index(event.new)), "tab")
 
     def _turn(self) -> None:
-        if served() and not self._places[self.tabs.active].objects:
-            self._fill_tab()
+        tab = TABS[self.tabs.active]
+        if served() and not self._places[tab].objects:
+            self._fill(tab)
             after_a_breath(self._see_tab)
         else:
-            self._see_tab()
-            self._fill_tab()
+            self._show_tab()
 
-    def _fill_tab(self) -> None:
-        """Build the active tab's view if it was never seen.
+    def _show_tab(self) -> None:
+        """Show the active tab, with its view complete before it is there."""
+        tab = TABS[self.tabs.active]
+        self.view(tab, seen=True)
+        self._see_tab()
+        self._fill(tab)
+
+    def _fill(self, tab: str) -> None:
+        """Put a tab's view into its place if it was never there.
 
         Dynamic tabs would go on updating models that have left their document, and a table
         that is taken away in the middle of an update breaks the page.
         """
-        self._fill(self.tabs.active)
-
-    def _fill(self, number: int) -> None:
-        if not self._places[number].objects:
-            self._places[number].objects = [self._views[number]]
+        if not self._places[tab].objects:
+            self._places[tab].objects = [self.view(tab)]
 
     def _see_tab(self) -> None:
         """Out of sight views are kept, but not updated."""
-        for number, view in enumerate(self._views):
-            view.seen = number == self.tabs.active
-
-
-def tie(one: param.Parameterized, other: param.Parameterized, name: str) -> None:
-    """Keep a parameter equal in two objects, beginning with the value of `other`."""
-    one.param.update({name: getattr(other, name)})
-    one.param.watch(lambda event: other.param.update({name: event.new}), name)
-    other.param.watch(lambda event: one.param.update({name: event.new}), name)
-
-
-def _orders(state: Explorer) -> Any:
-    return pn.bind(lambda searched: [BEST, *searched], state.param.searched)
-
-
-def _graph(opened: Opened | None) -> ChannelGraph | None:
-    return None if opened is None else opened.graph
-
-
-def _exports(state: Explorer) -> Any:
-    def offered(searched: tuple[str, ...], choice: dict[str, str]) -> list[str]:
-        return [*([CHOSEN] if choice else []), BEST, *searched]
-
-    return pn.bind(offered, state.param.searched, state.param.choice)
-
-
-def _exporting(tasks: tuple[Task, ...]) -> bool:
-    return any(task.kind in {"export", "verify"} for task in tasks)
+        for tab, view in self._views.items():
+            view.seen = tab == TABS[self.tabs.active]
 
 
 def _standing(opened: Opened | None, status: str, tasks: tuple[Task, ...]) -> str:

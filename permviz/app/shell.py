@@ -12,7 +12,6 @@ from bokeh.model import Model
 from panel.util.parameters import edit_readonly
 
 from permviz.app.address import address
-from permviz.app.drops import CLOCK
 from permviz.app.ending import ends_in_time
 from permviz.app.islands import Islands
 from permviz.app.page import Page, announce
@@ -20,6 +19,7 @@ from permviz.app.quiet import note_arrival
 from permviz.app.references import References
 from permviz.app.sheets import Sheets
 from permviz.app.state import Explorer
+from permviz.app.template import TEMPLATE, announce_largest_part
 from permviz.views.chart import ISLAND
 from permviz.views.sight import served
 
@@ -33,6 +33,7 @@ def build(model: str = "digits") -> pmui.Page:
     if served() and document is not None:
         note_arrival()
         document.models = References(document)
+        announce_largest_part(document)
     state = Explorer(model=model)
     announce(state)
     location = address()
@@ -54,7 +55,7 @@ def build(model: str = "digits") -> pmui.Page:
         theme_config=_THEME,
         sx=_COMPACT,
         busy_indicator=None,
-        template=CLOCK,
+        template=TEMPLATE,
     )
     _without_busy_sign(shell)
     _letting_go(shell)

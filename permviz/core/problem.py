@@ -76,7 +76,8 @@ class SearchProblem:
 
     def retained(self, order: NDArray[np.integer]) -> float:
         """Retained score of all blocks when slot `i` holds channel `order[i]`."""
-        return sum(self._kept(order[block]) for block in self.blocks)
+        whole = sum(self._kept(order[block]) for block in self.blocks if self._striped(block))
+        return whole + self._dense(order[self._unstriped])
 
     def _kept(self, channels: NDArray[np.integer]) -> float:
         if _consecutive(channels):
@@ -91,7 +92,21 @@ class SearchProblem:
     @property
     def row_optimum(self) -> float:
         """Upper bound: the row optimum of every block, since no channel leaves its block."""
-        return sum(row_optimum(self.taken(block), self.pattern) for block in self.blocks)
+        striped = (self.taken(block) for block in self.blocks if self._striped(block))
+        whole = sum(row_optimum(scores, self.pattern) for scores in striped)
+        return whole + self._dense(self._unstriped)
+
+    def _striped(self, block: Channels) -> bool:
+        return block.size >= self.pattern.m
+
+    @property
+    def _unstriped(self) -> Channels:
+        """The slots of all blocks without a stripe: of a depthwise layer they are thousands."""
+        found = [block for block in self.blocks if not self._striped(block)]
+        return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
+
+    def _dense(self, channels: NDArray[np.integer]) -> float:
+        return float(self.taken(channels).sum(dtype=np.float64))
 
     def taken(self, channels: NDArray[np.integer]) -> Scores:
         """Scores of some channels, without a copy where they are consecutive."""
@@ -101,7 +116,9 @@ class SearchProblem:
 
 
 def _consecutive(channels: NDArray[np.integer]) -> bool:
-    return channels.size > 0 and bool((np.diff(channels) == 1).all())
+    if channels.size == 0 or channels[-1] - channels[0] != channels.size - 1:
+        return False
+    return bool((channels[1:] - channels[:-1] == 1).all())
 
 
 def _frozen(block: Channels) -> Channels:

@@ -26,7 +26,7 @@ def page(state):
 def test_views_show_what_the_state_finds(page, settle):
     page.state.load()
     settle(page.state, lambda it: it.rows and it.pair is not None)
-    layers, layer, *_, export = page._views
+    layers, layer, export = map(page.view, ("Layers", "Layer", "Export"))
     assert [row.name for row in layers.rows] == ["0", "2", "4"]
     assert layer.pair is page.state.pair
     assert export.orders == [BEST, *page.state.searched]
@@ -35,7 +35,7 @@ def test_views_show_what_the_state_finds(page, settle):
 def test_layer_picked_in_one_view_is_picked_in_all(page, settle):
     page.state.load()
     settle(page.state, lambda it: it.pair is not None)
-    layers, *others, _ = page._views
+    layers, *others = map(page.view, ("Layers", "Layer", "Compare", "Graph"))
     layers.layer = "4"
     assert page.state.layer == "4"
     assert {view.layer for view in others} == {"4"}
@@ -49,21 +49,20 @@ def test_tabs_and_the_address_agree(page):
 
 
 def test_only_the_active_tab_is_seen_and_the_others_wait_to_be_built(page):
-    last = len(TABS) - 1
-    assert [number for number, view in enumerate(page._views) if view.seen] == [0]
-    assert [number for number, place in enumerate(page._places) if len(place)] == [0]
-    page.tabs.active = last
-    assert [number for number, view in enumerate(page._views) if view.seen] == [last]
-    assert [number for number, place in enumerate(page._places) if len(place)] == [0, last]
+    first, last = TABS[0], TABS[-1]
+    assert {tab: view.seen for tab, view in page._views.items()} == {first: True}
+    assert [tab for tab, place in page._places.items() if len(place)] == [first]
+    page.tabs.active = len(TABS) - 1
+    assert {tab: view.seen for tab, view in page._views.items()} == {first: False, last: True}
+    assert [tab for tab, place in page._places.items() if len(place)] == [first, last]
 
 
 def test_choice_between_strategies_is_offered_for_export_and_taken(page, settle):
     page.state.load()
     settle(page.state, lambda it: it.rows and it.pair is not None)
-    compare = next(view for view in page._views if hasattr(view, "choice"))
+    compare, export = page.view("Compare"), page.view("Export")
     compare.choice = {"2": page.state.searched[0]}
     assert page.state.choice == compare.choice
-    export = page._views[-1]
     assert export.orders == [CHOSEN, BEST, *page.state.searched]
     assert export._order.value == CHOSEN
     page.state.choice = {}

@@ -28,6 +28,22 @@ def test_blocks_are_valued_apart_and_the_rest_counts_for_nothing():
     assert problem.remainder.tolist() == [11]
 
 
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=8), st.integers(0, 2**32 - 1))
+def test_blocks_of_any_size_are_worth_what_each_is_worth_alone(sizes, seed):
+    rng = np.random.default_rng(seed)
+    scores, order = rng.random((3, sum(sizes))), np.arange(sum(sizes))
+    blocks = np.split(rng.permutation(sum(sizes)), np.cumsum(sizes)[:-1])
+    for block in map(np.sort, blocks):
+        order[block] = rng.permutation(block)
+    problem = SearchProblem.of(scores, "2:4", blocks)
+    alone = [(scores[:, np.sort(block)], order[np.sort(block)]) for block in blocks]
+    pattern = NMPattern(2, 4)
+    assert problem.baseline == pytest.approx(sum(retained(one, pattern) for one, _ in alone))
+    assert problem.row_optimum == pytest.approx(sum(row_optimum(one, pattern) for one, _ in alone))
+    moved = sum(retained(scores[:, channels], pattern) for _, channels in alone)
+    assert problem.retained(order) == pytest.approx(moved)
+
+
 def test_the_scores_cannot_be_changed_through_the_problem():
     with pytest.raises(ValueError, match="read-only"):
         SearchProblem.of(np.ones((1, 4))).scores[0, 0] = 2
