@@ -42,6 +42,18 @@ def test_a_page_at_rest_draws_no_frames(visit):
     assert any(visit.page.evaluate(FRAMES) < 5 for _ in range(20))
 
 
+# What has loaded the part of the page that all widgets are in.
+LOADERS = """performance.getEntriesByType('resource')
+    .filter(one => one.name.includes('panel-material-ui.bundle.js'))
+    .map(one => one.initiatorType)"""
+
+
+def test_the_largest_part_is_loaded_once_from_the_head(visit):
+    visit = visit()
+    visit.see("classifier")
+    assert visit.page.evaluate(LOADERS) == ["link"]
+
+
 FIGURES = """models.filter(one => one.type == 'Figure')
     .map(one => Bokeh.index.find_one_by_id(one.id)).filter(view => view?.el.offsetWidth > 0)"""
 # How often the whole page is laid out when every figure in sight asks for it.
