@@ -12,6 +12,7 @@ from bokeh.model import Model
 from panel.util.parameters import edit_readonly
 
 from permviz.app.address import address
+from permviz.app.cells import Cells
 from permviz.app.ending import ends_in_time
 from permviz.app.islands import Islands
 from permviz.app.page import Page, announce
@@ -49,6 +50,7 @@ def build(model: str = "digits") -> pmui.Page:
         sidebar_width=330,
         main=[
             Sheets(),
+            Cells(),
             Islands(tag=ISLAND),
             pn.Column(*page.main, sizing_mode="stretch_width", margin=(8, 12)),
         ],

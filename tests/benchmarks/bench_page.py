@@ -47,10 +47,13 @@ RELEASE = f"""happened => {{
         {{capture: true, once: true}},
     ));
 }}"""
+# Rows that a table has scrolled away are below its header, where nobody can press them.
 PLACES = """cells => cells.map(cell => {
     const {x, y} = cell.getBoundingClientRect();
-    return [cell.textContent.trim(), x, y];
-})"""
+    return [cell, x, y];
+}).filter(
+    ([cell, x, y]) => cell.contains(cell.getRootNode().elementFromPoint(x + 20, y + 10))
+).map(([cell, x, y]) => [cell.textContent.trim(), x, y])"""
 
 LAID_OUT = """models.filter(one => one.type.endsWith("DataTabulator"))
     .map(one => Bokeh.index.find_one_by_id(one.id)?.shadow_el.querySelector(".tabulator-row"))
@@ -149,7 +152,7 @@ def picks(visit, count):
 
 
 def rows(visit):
-    """Name and place of every layer's row."""
+    """Name and place of every layer's row in sight."""
     return visit.page.locator(".tabulator-row [tabulator-field=layer]").evaluate_all(PLACES)
 
 
