@@ -15,8 +15,8 @@ def test_a_press_outlives_new_rows(visit):
     row = cells(visit).nth(3)
     name, pressed = row.inner_text(), row.element_handle()
     hold(visit, row)
-    # What a table does when other cells come, without waiting for a search to bring them.
-    visit.models(f"{TABLES}.forEach(table => table.source.patching.emit([]))")
+    # What a table does when it is filled with other layers.
+    visit.models(f"{TABLES}.forEach(table => table.source.properties.data.change.emit())")
     visit.page.wait_for_function("cell => !cell.isConnected", arg=pressed)
     visit.page.mouse.up()
     visit.page.wait_for_function(f"{ASKED} == {json.dumps(name)}")
