@@ -1,11 +1,12 @@
 """The default: the searches that fit the problem, one after the other.
 
-Few channels are solved exactly. Where each row has few enough non-zeros, an order that
-loses nothing is looked for first. Then the pace of some first sweeps tells whether the
-budget is long enough to anneal, on the table of all swaps where that is small enough. If it
-is not, cold sweeps and reassignment get farther, or, with few rows, a hurried annealing
-before reassignment. An annealing is finished by a search of whole neighbourhoods. The runner
-keeps the best of all proposals, so no part can spoil another's result.
+Few channels are solved exactly where that is in time. Where each row has few enough
+non-zeros, an order that loses nothing is looked for first. Then the pace of some first
+sweeps tells whether the budget is long enough to anneal, on the table of all swaps where
+that is small enough. If it is not, cold sweeps and reassignment get farther, or, with few
+rows, a hurried annealing before reassignment. An annealing is finished by a search of whole
+neighbourhoods. The runner keeps the best of all proposals, so no part can spoil another's
+result.
 """
 
 from collections.abc import Generator
