@@ -7,7 +7,6 @@ from typing import Any
 import panel as pn
 import param
 
-from permviz.app.drops import opening
 from permviz.app.flow import Opened
 from permviz.app.state import Explorer
 from permviz.app.values import SUGGESTED, Task
@@ -201,6 +200,7 @@ class Controls(pn.viewable.Viewer):
 
 
 def _folded(title: str, *inside: pn.viewable.Viewable) -> pn.Card:
+    """A folded card, which costs a page nothing until it is opened for the first time."""
     card = pn.Card(
         header=pn.pane.HTML(title, styles={"font-size": "12px"}),
         collapsed=True,
@@ -208,7 +208,13 @@ def _folded(title: str, *inside: pn.viewable.Viewable) -> pn.Card:
         margin=(4, 0),
         stylesheets=[_ARROW],
     )
-    return opening(card, *inside)
+
+    def fill(_: param.parameterized.Event) -> None:
+        card.objects = list(inside)
+        card.param.unwatch(watcher)
+
+    watcher: Any = card.param.watch(fill, "collapsed")
+    return card
 
 
 # The design makes a field beside a menu taller than it, and the arrow of a card invisible.

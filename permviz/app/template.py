@@ -5,8 +5,9 @@ which nothing happens would be put together sixty times a second. It joins a clo
 there already, and moves as often.
 
 Panel loads its parts through a loader for browsers that do not know import maps: that reads
-all of their source once more before the browser may compile it. Nothing here is imported by
-a name, so the browser's own import does, and it can have the largest part in good time.
+all of their source once more before the browser may compile it. Where the widgets come as one
+bundle nothing is imported by a name, so the browser's own import does, and it can have that
+bundle in good time.
 """
 
 import panel_material_ui as pmui
@@ -26,11 +27,11 @@ TEMPLATE = """{% extends base %}
 </script>
 {% endblock %}
 {% block js_resources %}{{ super() }}
-<script>
+{% if largest_part %}<script>
   window.importShim = Object.assign(
     url => import(new URL(url, document.baseURI)), {addImportMap: () => {}},
   );
-</script>
+</script>{% endif %}
 {% endblock %}
 """
 
@@ -38,6 +39,6 @@ TEMPLATE = """{% extends base %}
 def announce_largest_part(document: Document) -> None:
     """Name the bundle of all widgets in the page's head."""
     bundle = pmui.Page._render_esm(server=True)  # noqa: SLF001 - nothing public tells
-    # While a page is developed it is not a file but its source.
+    # What is no file of this server may import by name, for which the loader stays.
     if bundle and bundle.startswith("./"):
         document.template_variables["largest_part"] = bundle

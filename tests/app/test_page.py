@@ -2,11 +2,13 @@ from typing import get_args
 
 import panel as pn
 import pytest
+from panel.io.resources import parse_template
 
 from permviz.app.explore import explore
 from permviz.app.flow import Flow
 from permviz.app.page import Page, _standing
 from permviz.app.shell import _take_what_fits, build
+from permviz.app.template import TEMPLATE
 from permviz.app.values import BEST, CHOSEN, TABS, Task
 from permviz.errors import SourceError
 from permviz.session.events import Status
@@ -126,3 +128,13 @@ def test_the_page_says_where_it_stands(page, settle):
     page.state.load()
     settle(page.state, lambda it: it.status == "ready" and not it.tasks)
     assert line.object.startswith("<b>Ready.</b>")
+
+
+def test_imports_by_name_work_where_the_widgets_are_no_bundle():
+    base = "{% block preamble %}{% endblock %}{% block js_resources %}{% endblock %}"
+
+    def script(**variables):
+        return parse_template(TEMPLATE).render(base=parse_template(base), **variables)
+
+    assert "importShim" in script(largest_part="./bundle.js")
+    assert "importShim" not in script()
